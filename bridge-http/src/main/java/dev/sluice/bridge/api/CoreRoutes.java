@@ -3,6 +3,7 @@ package dev.sluice.bridge.api;
 import dev.sluice.bridge.http.Answer;
 import dev.sluice.bridge.http.Endpoint;
 import dev.sluice.bridge.http.Query;
+import dev.sluice.bridge.http.RequestBodies;
 import dev.sluice.bridge.http.RequestSyntax;
 import dev.sluice.bridge.http.Route;
 import dev.sluice.bridge.limits.InvalidRequestException;
@@ -13,10 +14,11 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 import org.eclipse.jetty.http.HttpField;
 import org.eclipse.jetty.http.HttpHeader;
+import org.eclipse.jetty.http.HttpStatus;
 import org.eclipse.jetty.http.PreEncodedHttpField;
 import org.eclipse.jetty.server.Handler;
 import org.eclipse.jetty.server.Request;
@@ -29,7 +31,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Serves the hot rows of the table of routes in front of the servlet chain, without servlets and Javalin. The thread
- * that completes an answer writes it.
+ * that finds a request on a connection handles it, and the thread that completes the answer writes it. Only a long body
+ * and a request for the servlets go to another thread, one of the pool.
  *
  * <p>This class takes only plain requests: of the method and the exact path of a hot row, without a fault of syntax,
  * and without {@code Expect}. Every other request goes on to {@link JavalinRoutes}, which refuses it or serves it. So
@@ -41,8 +44,10 @@ final class CoreRoutes extends Handler.Wrapper {
     /** The first header of every answer. Javalin sets it, too, and answers without a body keep it. */
     private static final HttpField NO_TEXT = new PreEncodedHttpField(HttpHeader.CONTENT_TYPE, "text/plain");
 
+    private static final int MOST_IN_A_ROW = 16;
     private static final String ESCAPED_PLUS = "%2B";
 
+    private final Executor executor;
     private final RouteCalls calls;
     private final Metrics metrics;
     /** Rows without parameters, by path. */
@@ -50,14 +55,20 @@ final class CoreRoutes extends Handler.Wrapper {
     /** Rows with parameters, in the order of the table. */
     private final List<Row> patterns = new ArrayList<>();
 
+    private final ThreadLocal<Turn> turns = ThreadLocal.withInitial(Turn::new);
+
     private @Nullable ContextHandler servlets;
 
-    /** Takes the rows that it serves. */
-    CoreRoutes(List<Route> hot, RouteCalls calls, Metrics metrics) {
+    /** Takes the rows that it serves. {@code executor} hands all other requests to the servlets. */
+    CoreRoutes(List<Route> hot, RouteCalls calls, Metrics metrics, Executor executor) {
+        this.executor = executor;
         this.calls = calls;
         this.metrics = metrics;
         for (Route route : hot) {
-            add(new Row(route, calls.guarded(route, route.endpoint()), List.of(route.path().split("/", -1))));
+            add(new Row(
+                    route,
+                    calls.guarded(route, route.endpoint()),
+                    List.of(route.path().split("/", -1))));
         }
     }
 
@@ -67,6 +78,27 @@ final class CoreRoutes extends Handler.Wrapper {
             patterns.add(row);
         } else if (literal.put(row.route.path(), row) != null) {
             throw new IllegalArgumentException("two hot routes have the path " + row.route.path());
+        }
+    }
+
+    /**
+     * The requests of one connection that a thread has handled in a row. A client may send requests faster than they
+     * are answered, and the thread that finds them must come back to the other connections. So now and then a thread of
+     * the pool handles one.
+     */
+    private static final class Turn {
+        private int connection;
+        private int requests;
+
+        boolean isOver(Request request) {
+            int now = System.identityHashCode(request.getConnectionMetaData().getConnection());
+            requests = now == connection ? requests + 1 : 0;
+            connection = now;
+            if (requests < MOST_IN_A_ROW) {
+                return false;
+            }
+            requests = 0;
+            return true;
         }
     }
 
@@ -108,13 +140,33 @@ final class CoreRoutes extends Handler.Wrapper {
     }
 
     @Override
-    public boolean handle(Request request, Response response, Callback callback) throws Exception {
+    public boolean handle(Request request, Response response, Callback callback) {
         Exchange exchange = isPlain(request) ? route(request, response, callback) : null;
         if (exchange == null) {
-            return super.handle(request, response, callback);
+            executor.execute(() -> handleByServlets(request, response, callback));
+        } else if (RequestBodies.isLong(request) || turns.get().isOver(request)) {
+            executor.execute(exchange::run);
+        } else {
+            exchange.run();
         }
-        exchange.run();
         return true;
+    }
+
+    /** Hands a request to the servlets, which may block, on a thread of the pool. */
+    private void handleByServlets(Request request, Response response, Callback callback) {
+        try {
+            if (!super.handle(request, response, callback)) {
+                Response.writeError(request, response, callback, HttpStatus.NOT_FOUND_404);
+            }
+        } catch (Exception e) {
+            callback.failed(e);
+        }
+    }
+
+    /** A hot row does not block. So the thread that finds a request on a connection reads and handles it. */
+    @Override
+    public InvocationType getInvocationType() {
+        return InvocationType.NON_BLOCKING;
     }
 
     private boolean isPlain(Request request) {
@@ -142,10 +194,9 @@ final class CoreRoutes extends Handler.Wrapper {
         if (row == null || !row.route.method().equals(request.getMethod())) {
             return null;
         }
-        Query query;
         try {
-            query = Query.of(request.getHttpURI().getQuery());
-            var routed = new CoreRequest(request, response, parameters, query);
+            var routed = new CoreRequest(
+                    request, response, parameters, Query.of(request.getHttpURI().getQuery()));
             RequestSyntax.check(routed);
             return new Exchange(row, routed, callback);
         } catch (IllegalArgumentException | InvalidRequestException e) {
@@ -154,12 +205,11 @@ final class CoreRoutes extends Handler.Wrapper {
     }
 
     /** One request and its answer. */
-    private final class Exchange implements Callback {
+    private final class Exchange {
         private final Row row;
         private final CoreRequest request;
         private final Callback callback;
         private final long startNanos = System.nanoTime();
-        private @Nullable Answer answer;
 
         Exchange(Row row, CoreRequest request, Callback callback) {
             this.row = row;
@@ -180,39 +230,43 @@ final class CoreRoutes extends Handler.Wrapper {
         @SuppressWarnings("FutureReturnValueIgnored") // The stage handles both ends.
         private void answer(@Nullable Answer done, @Nullable Throwable failure) {
             try {
-                answer = calls.answer(request, done, failure);
-                CompletableFuture<@Nullable Void> body = calls.bodyBefore(request);
-                if (body.isDone()) {
-                    send();
-                } else {
-                    body.whenComplete((read, never) -> send());
-                }
+                Answer answer = calls.answer(request, done, failure);
+                calls.bodyBefore(request).whenComplete((read, never) -> send(answer));
             } catch (RuntimeException e) {
-                log.error("An answer could not be written", e);
-                callback.failed(e);
+                fail(e);
             }
         }
 
-        private void send() {
-            answer.send(request.response(), this);
+        private void send(Answer answer) {
+            try {
+                answer.send(
+                        request.response(),
+                        Callback.from(
+                                InvocationType.NON_BLOCKING, () -> delivered(answer), cause -> lost(answer, cause)));
+            } catch (RuntimeException e) {
+                answer.undelivered().run();
+                fail(e);
+            }
         }
 
-        /** The client has the answer. */
-        @Override
-        public void succeeded() {
-            count();
+        private void fail(RuntimeException mistake) {
+            log.error("An answer could not be written", mistake);
+            callback.failed(mistake);
+        }
+
+        private void delivered(Answer answer) {
+            count(answer);
             callback.succeeded();
         }
 
-        /** The client is gone. */
-        @Override
-        public void failed(Throwable failure) {
+        /** The client has disconnected. */
+        private void lost(Answer answer, Throwable cause) {
             answer.undelivered().run();
-            count();
-            callback.failed(failure);
+            count(answer);
+            callback.failed(cause);
         }
 
-        private void count() {
+        private void count(Answer answer) {
             metrics.countRequest(
                     row.route.method(),
                     row.route.path(),

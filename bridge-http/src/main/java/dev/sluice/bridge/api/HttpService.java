@@ -56,7 +56,11 @@ public final class HttpService implements AutoCloseable {
             HttpCompliance.STRICT.with("SLUICE", HttpCompliance.Violation.MISMATCHED_AUTHORITY);
 
     private static final int ACCEPTORS = 1;
-    private static final int SELECTORS = 2;
+    private static final int FEWEST_SELECTORS = 2;
+    private static final int MOST_SELECTORS = 8;
+    /** The selectors take at most one thread of this many. */
+    private static final int THREADS_PER_SELECTOR = 4;
+
     private static final int ACCEPT_QUEUE_LENGTH = 1024;
     /** Replaces the method and the path of a request without a route, because their number has no bound. */
     private static final String NO_ROUTE = "none";
@@ -119,7 +123,7 @@ public final class HttpService implements AutoCloseable {
         threads.setName("sluice-http");
         var calls = new RouteCalls(config, cors, bodies, connections, threads);
         var routes = new JavalinRoutes(table.rows(), calls, threads);
-        var hot = new CoreRoutes(table.rows().stream().filter(core).toList(), calls, backend.metrics());
+        var hot = new CoreRoutes(table.rows().stream().filter(core).toList(), calls, backend.metrics(), threads);
         javalin = Javalin.create(javalinConfig -> {
             javalinConfig.startup.showJavalinBanner = false;
             javalinConfig.startup.showOldJavalinVersionWarning = false;
@@ -216,9 +220,15 @@ public final class HttpService implements AutoCloseable {
         server.setStopTimeout(config.stopTimeout().toMillis());
     }
 
+    /** Returns the number of threads that wait for requests, and that handle those of hot rows. */
+    private int selectors() {
+        int useful = Math.min(Runtime.getRuntime().availableProcessors() / 2, MOST_SELECTORS);
+        return Math.max(FEWEST_SELECTORS, Math.min(useful, config.threads() / THREADS_PER_SELECTOR));
+    }
+
     private ServerConnector connector(Server server, HttpConfiguration http) {
         var connector =
-                new PatientConnector(server, ACCEPTORS, SELECTORS, connections, new HttpConnectionFactory(http));
+                new PatientConnector(server, ACCEPTORS, selectors(), connections, new HttpConnectionFactory(http));
         connector.setHost(config.host());
         connector.setPort(config.port());
         connector.setIdleTimeout(config.idleTimeout().toMillis());

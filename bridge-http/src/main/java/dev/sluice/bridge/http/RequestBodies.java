@@ -13,7 +13,9 @@ import java.util.concurrent.Future;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.io.Content;
+import org.eclipse.jetty.util.thread.Invocable;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -42,6 +44,8 @@ public final class RequestBodies implements AutoCloseable {
     private static final int UNRATED_BYTES = 1 << 20;
 
     private static final int FIRST_BYTES = 4 << 10;
+    /** A thread that waits for requests reads and parses a body up to this size itself. */
+    private static final int SHORT_BYTES = 64 << 10;
     /** All arriving bodies may use one part of this many of the memory. */
     private static final int ARRIVING_PARTS = 2;
     /** The arriving bodies of one client may use one part of this many of the memory. */
@@ -172,6 +176,16 @@ public final class RequestBodies implements AutoCloseable {
         return discard(request).thenCompose(done -> CompletableFuture.failedFuture(refusal));
     }
 
+    /**
+     * Returns whether it may take milliseconds to parse the body of a request: it is longer than {@value #SHORT_BYTES}
+     * bytes, or of unknown length.
+     */
+    public static boolean isLong(org.eclipse.jetty.server.Request request) {
+        return request.getLength() > SHORT_BYTES
+                || request.getHeaders().contains(HttpHeader.TRANSFER_ENCODING)
+                || request.getHeaders().contains(HttpHeader.CONTENT_ENCODING);
+    }
+
     /** Returns whether a request has a body that no code has begun to read. */
     public static boolean isUnread(Request request) {
         boolean has = request.jetty().getLength() > 0 || request.header("Transfer-Encoding") != null;
@@ -233,13 +247,14 @@ public final class RequestBodies implements AutoCloseable {
     }
 
     /** A body that one thread of the HTTP server at a time reads, and that the clock may abort. */
-    private final class Body implements Runnable, ArrivingBodies.Arriving {
+    private final class Body implements Invocable.Task, ArrivingBodies.Arriving {
         private final Content.Source source;
         private final String client;
         private final RequestMemory.Claim claim;
         private final CompletableFuture<@Nullable Void> whole = new CompletableFuture<>();
         private final long startNanos = System.nanoTime();
         private final boolean chunked;
+        private final boolean isLong;
         private final int expected;
         private byte[] bytes = NONE;
         private int length;
@@ -254,6 +269,7 @@ public final class RequestBodies implements AutoCloseable {
             this.claim = claim;
             boolean tooLarge = announced > limitBytes;
             chunked = announced < 0;
+            isLong = isLong(request);
             expected = chunked ? limitBytes : tooLarge ? 0 : (int) announced;
         }
 
@@ -297,6 +313,12 @@ public final class RequestBodies implements AutoCloseable {
                 }
             }
             return null;
+        }
+
+        /** While a long body is parsed, its connection must not hold up others. */
+        @Override
+        public InvocationType getInvocationType() {
+            return isLong ? InvocationType.BLOCKING : InvocationType.NON_BLOCKING;
         }
 
         private void store(ByteBuffer arrived) {

@@ -16,6 +16,7 @@ import dev.sluice.queue.QueueException;
 import dev.sluice.queue.sql.OutcomeUnknownException;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.net.InetAddress;
 import java.net.Socket;
 import java.net.SocketTimeoutException;
@@ -87,8 +88,8 @@ class CoreRoutesTest extends HttpServiceFixture {
         String servlet = answer(servlets, request, cutOff);
         compared++;
         if (!core.equals(servlet)) {
-            different.add("request: " + start(new String(request, ISO_8859_1)) + "\ncore: " + start(core) + "\nservlets: "
-                    + start(servlet));
+            different.add("request: " + start(new String(request, ISO_8859_1)) + "\ncore: " + start(core)
+                    + "\nservlets: " + start(servlet));
         }
     }
 
@@ -225,14 +226,16 @@ class CoreRoutesTest extends HttpServiceFixture {
     @Test
     void oddPathsGetTheSameAnswer() throws IOException {
         for (String path : HOT) {
-            for (String end : List.of("/", "//", "/x", "/..", "/.", "/%2e%2e/%2e%2e/%2e%2e/%2e%2e", ";a=b", "%", "%zz", "%00", "%ff")) {
+            for (String end : List.of(
+                    "/", "//", "/x", "/..", "/.", "/%2e%2e/%2e%2e/%2e%2e/%2e%2e", ";a=b", "%", "%zz", "%00", "%ff")) {
                 compare(usual(path, "").replace(" " + path, " " + path + end));
             }
             compare(usual(path, "").replace(" /api", " //api"));
             compare(usual(path, "").replace("/v1/", "/V1/"));
             compare(usual(path, "").replace("/v1/", "/%76%31/"));
         }
-        for (String name : List.of("a%2Fb", "a+b", "a%2Bb", "%E4%BD%A0", "%20", "a.b", "..a", "%2E%2E", "a;b", "x".repeat(300), "")) {
+        for (String name : List.of(
+                "a%2Fb", "a+b", "a%2Bb", "%E4%BD%A0", "%20", "a.b", "..a", "%2E%2E", "a;b", "x".repeat(300), "")) {
             compare(request("GET", "/api/v1/pop/queue/" + name, "", ""));
             compare(request("GET", "/api/v1/pop/queue/" + name + "/partition/" + name, "", ""));
             compare(request("GET", "/api/v1/pop/queue/" + name + "/", "", ""));
@@ -295,15 +298,13 @@ class CoreRoutesTest extends HttpServiceFixture {
                 compare(withBody("POST", path, "Origin: http://evil.example\r\n", body));
                 compare(request("POST", path, "Transfer-Encoding: chunked\r\n", chunked(body)));
                 compare(request("POST", path, "Transfer-Encoding: chunked\r\n", "zz\r\n"));
-                compareCutOff(request("POST", path, "Content-Length: 9999\r\n", body.substring(0, Math.min(9, body.length()))));
+                compareCutOff(request(
+                        "POST", path, "Content-Length: 9999\r\n", body.substring(0, Math.min(9, body.length()))));
             }
             var request = new ByteArrayOutputStream();
-            request.writeBytes(request(
-                            "POST",
-                            path,
-                            "Content-Encoding: gzip\r\nContent-Length: " + compressed.size() + "\r\n",
-                            "")
-                    .getBytes(ISO_8859_1));
+            request.writeBytes(
+                    request("POST", path, "Content-Encoding: gzip\r\nContent-Length: " + compressed.size() + "\r\n", "")
+                            .getBytes(ISO_8859_1));
             compressed.writeTo(request);
             compare(request.toByteArray());
         }
@@ -317,9 +318,7 @@ class CoreRoutesTest extends HttpServiceFixture {
     }
 
     private static String chunk(String part) {
-        return part.isEmpty()
-                ? ""
-                : Integer.toHexString(part.getBytes(ISO_8859_1).length) + "\r\n" + part + "\r\n";
+        return part.isEmpty() ? "" : Integer.toHexString(part.getBytes(ISO_8859_1).length) + "\r\n" + part + "\r\n";
     }
 
     @Test
@@ -363,6 +362,46 @@ class CoreRoutesTest extends HttpServiceFixture {
             compare(usual("/api/v1/pop/queue/q", ""));
         }
         assertSame();
+    }
+
+    @Test
+    void aClientThatSendsWithoutPauseDoesNotHoldUpOthers() throws Exception {
+        byte[] requests = withBody("POST", "/api/v1/ack/batch", "", "{\"acknowledgments\":[]}")
+                .replace("Connection: close\r\n", "")
+                .repeat(100)
+                .getBytes(ISO_8859_1);
+        try (Socket busy = connect()) {
+            var writer = new Thread(() -> writeUntilClosed(busy, requests));
+            var reader = new Thread(() -> readUntilClosed(busy));
+            writer.start();
+            reader.start();
+            for (int i = 0; i < 20; i++) { // Neighbours in every selector.
+                assertThat(answer(service, usual("/api/v1/push", "").getBytes(ISO_8859_1), false))
+                        .startsWith("HTTP/1.1 201 ");
+            }
+            assertThat(writer.isAlive()).isTrue();
+            busy.close();
+            writer.join();
+            reader.join();
+        }
+    }
+
+    private static void writeUntilClosed(Socket socket, byte[] bytes) {
+        try {
+            while (true) {
+                socket.getOutputStream().write(bytes);
+            }
+        } catch (IOException closed) {
+            // The test has ended.
+        }
+    }
+
+    private static void readUntilClosed(Socket socket) {
+        try {
+            socket.getInputStream().transferTo(OutputStream.nullOutputStream());
+        } catch (IOException closed) {
+            // The test has ended.
+        }
     }
 
     @Test
