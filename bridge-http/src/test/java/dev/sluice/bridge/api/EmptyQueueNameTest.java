@@ -156,6 +156,9 @@ class EmptyQueueNameTest {
         queued("fits");
         await().atMost(Duration.ofSeconds(20))
                 .untilAsserted(() -> assertThat(push("too-many").statusCode()).isEqualTo(429));
+        delete();
+        await().atMost(Duration.ofSeconds(20))
+                .untilAsserted(() -> assertThat(push("again").statusCode()).isEqualTo(201));
     }
 
     @Test
