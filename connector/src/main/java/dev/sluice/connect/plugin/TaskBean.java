@@ -17,6 +17,7 @@ import javax.management.MBeanAttributeInfo;
 import javax.management.MBeanInfo;
 import javax.management.MBeanServer;
 import javax.management.ObjectName;
+import javax.management.ReflectionException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -154,8 +155,8 @@ public final class TaskBean implements DynamicMBean, AutoCloseable {
     }
 
     @Override
-    public Object invoke(String action, Object[] parameters, String[] signature) {
-        throw new UnsupportedOperationException(action);
+    public Object invoke(String action, Object[] parameters, String[] signature) throws ReflectionException {
+        throw new ReflectionException(new NoSuchMethodException(action), "A task has no operations");
     }
 
     @Override
