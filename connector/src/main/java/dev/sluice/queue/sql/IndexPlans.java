@@ -26,8 +26,9 @@ import org.postgresql.PGConnection;
  *   <li>A list of ids from a subquery is {@code = any (array(...))}, which the server computes once.
  * </ul>
  *
- * <p>The settings belong to a session, and are set once for each connection. On connections for consumers only, the
- * server also plans each statement once: under these settings, a plan for unknown parameters has the same form.
+ * <p>The settings belong to a session, and are set once for each connection. On connections for consumers only and on
+ * those of writers, the server also plans each statement once: under these settings, a plan for unknown parameters has
+ * the same form.
  * Statements that list whole tables run without them.
  */
 public final class IndexPlans {
@@ -37,7 +38,7 @@ public final class IndexPlans {
 
     static final String OFF =
             "reset enable_hashjoin; reset enable_mergejoin; reset enable_seqscan; reset enable_bitmapscan;"
-                    + " reset enable_memoize";
+                    + " reset enable_memoize; set plan_cache_mode = auto"; // As SessionSettings has it.
 
     /** The same settings until the end of the transaction, for a connection that also serves other statements. */
     private static final String ON_IN_TRANSACTION = ON.replace("set ", "set local ");
@@ -60,7 +61,7 @@ public final class IndexPlans {
     }
 
     /** Does the same as {@link #on}, and makes the server plan each statement once. */
-    static void plannedOnce(Connection connection) throws SQLException {
+    public static void plannedOnce(Connection connection) throws SQLException {
         once(connection, ON + PLANNED_ONCE);
     }
 

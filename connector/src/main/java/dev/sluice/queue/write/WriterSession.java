@@ -163,7 +163,7 @@ public final class WriterSession implements AutoCloseable {
             open = dataSource.getConnection();
             connection = open;
             try {
-                IndexPlans.on(open);
+                IndexPlans.plannedOnce(open);
                 if (!lockTimeout.isZero()) {
                     limitLockWait(open, lockTimeout);
                 }

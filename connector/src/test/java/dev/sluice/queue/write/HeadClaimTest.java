@@ -145,14 +145,37 @@ class HeadClaimTest {
     void resetsThePlansOfTheConnection() throws SQLException {
         try (Connection connection = postgres.dataSource().getConnection()) {
             try (var statement = connection.createStatement()) {
-                IndexPlans.on(connection);
+                IndexPlans.plannedOnce(connection);
                 IndexPlans.off(connection);
                 try (var row = statement.executeQuery(
                         "select count(*) from pg_settings where name like 'enable_%' and source = 'session'")) {
                     row.next();
                     assertThat(row.getInt(1)).isZero();
                 }
+                try (var row = statement.executeQuery("show plan_cache_mode")) {
+                    row.next();
+                    assertThat(row.getString(1)).isEqualTo("auto");
+                }
             }
         }
+    }
+
+    @Test
+    void theServerPlansTheStatementsOfAFlushOnce() {
+        for (int i = 0; i < 20; i++) {
+            writer.write(List.of(message("p", "a" + i), message("r" + i % 3, "b" + i)), List.of());
+        }
+        List<String> plans = writer.session().run("could not read the plans", transaction -> {
+            var counts = new ArrayList<String>();
+            try (var statement = transaction.connection().createStatement();
+                    var row = statement.executeQuery("select generic_plans > 0 and custom_plans = 0"
+                            + " from pg_prepared_statements where statement like 'update sluice.partitions p%'")) {
+                while (row.next()) {
+                    counts.add(row.getString(1));
+                }
+            }
+            return Ending.rollBack(counts);
+        });
+        assertThat(plans).isNotEmpty().containsOnly("t");
     }
 }
