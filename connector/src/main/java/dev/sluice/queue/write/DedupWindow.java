@@ -49,7 +49,7 @@ final class DedupWindow {
     /** Rows fetched at a time while a partition is read. */
     private static final int FETCH_ROWS = 256;
     /** The part of a bound that an eviction frees. */
-    private static final int ROOM_DIVISOR = 16;
+    private static final int ROOM_DIVISOR = 32;
     /** Marks per window. When a mark leaves the window, the ids up to its head are removed. */
     private static final int MARKS_PER_WINDOW = 4;
     /** The part of its window after which an unused partition is evicted before others are cut. */

@@ -2,6 +2,7 @@ package dev.sluice.queue.write;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.ArrayDeque;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Map;
@@ -68,6 +69,64 @@ class SeenIdsTest {
         assertThat(ids.seqsOf(100)).isEmpty();
         ids.add(5, 5000);
         assertThat(ids.seqsOf(5)).containsExactly(5000);
+    }
+
+    @Test
+    void findsSeqsThatCameInAnyOrder() {
+        for (int seed = 0; seed < 50; seed++) {
+            var random = new Random(seed);
+            var ids = new SeenIds();
+            var seqs = new TreeSet<Long>();
+            while (seqs.size() < 60) {
+                long seq = 6_000_000_000L + random.nextInt(1000);
+                if (seqs.add(seq)) {
+                    ids.add(seq % 7, seq);
+                }
+            }
+            ids.keepNewest(40);
+            while (seqs.size() > 40) {
+                seqs.pollFirst();
+            }
+            for (long hash = 0; hash < 7; hash++) {
+                long wanted = hash;
+                assertThat(ids.seqsOf(hash))
+                        .as("seed %d", seed)
+                        .containsExactlyInAnyOrder(seqs.stream()
+                                .filter(seq -> seq % 7 == wanted)
+                                .mapToLong(seq -> seq)
+                                .toArray());
+            }
+        }
+    }
+
+    /** A table that loses an entry when another one leaves it would let duplicates through. */
+    @Test
+    void findsAllOthersAfterEachThatIsRemoved() {
+        for (int seed = 0; seed < 100; seed++) {
+            var random = new Random(seed);
+            var ids = new SeenIds();
+            int hashes = 1 + random.nextInt(200);
+            int most = 1 + random.nextInt(300);
+            var kept = new ArrayDeque<long[]>();
+            long seq = Integer.MAX_VALUE - 500L + random.nextInt(1000); // Across the end of an int.
+            for (int step = 0; step < 1000; step++) {
+                long hash = random.nextInt(hashes) * 0x1000_0001L;
+                ids.add(hash, ++seq);
+                kept.addLast(new long[] {hash, seq});
+                if (kept.size() > most) {
+                    ids.keepNewest(most);
+                    kept.removeFirst();
+                }
+                long[] one = kept.stream().skip(random.nextInt(kept.size())).findFirst().orElseThrow();
+                assertThat(ids.seqsOf(one[0]))
+                        .as("seed %d", seed)
+                        .containsExactlyInAnyOrder(kept.stream()
+                                .filter(each -> each[0] == one[0])
+                                .mapToLong(each -> each[1])
+                                .toArray());
+                assertThat(ids.size()).isEqualTo(kept.size());
+            }
+        }
     }
 
     @Test
