@@ -9,12 +9,13 @@ import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.time.OffsetDateTime;
 import java.util.Arrays;
 import java.util.BitSet;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
@@ -97,13 +98,19 @@ final class HeadClaim {
 
     /** Returns the ids that the queues had at their last flush. A queue may have been replaced since. */
     private long[] likelyQueues(List<Run> runs) {
-        return runs.stream()
-                .map(run -> run.name().queue())
-                .distinct()
-                .map(queueIds::get)
-                .filter(Objects::nonNull)
-                .mapToLong(id -> id)
-                .toArray();
+        var ids = new HashSet<Long>();
+        String last = null; // The empty name is the name of a queue.
+        for (Run run : runs) {
+            String queue = run.name().queue();
+            if (!queue.equals(last)) {
+                last = queue;
+                Long id = queueIds.get(queue);
+                if (id != null) {
+                    ids.add(id);
+                }
+            }
+        }
+        return ids.stream().mapToLong(id -> id).toArray();
     }
 
     /**
@@ -165,13 +172,20 @@ final class HeadClaim {
             queueIds.clear();
         }
         boolean areAllThere = true;
+        long last = 0;
+        Rules ofQueue = null;
         for (Run run : runs) {
-            Rules ofQueue = rules.get(run.queueId());
+            if (run.queueId() != last) {
+                last = run.queueId();
+                ofQueue = rules.get(last);
+                if (ofQueue != null) {
+                    queueIds.put(run.name().queue(), last);
+                }
+            }
             if (ofQueue == null) {
                 directory.forget(run.name());
                 areAllThere = false;
             } else {
-                queueIds.put(run.name().queue(), run.queueId());
                 run.under(ofQueue);
             }
         }
@@ -182,7 +196,7 @@ final class HeadClaim {
         return new Rules(
                 dedupWindow(row),
                 row.getBoolean("encryption_enabled"),
-                row.getTimestamp("now").toInstant());
+                row.getObject("now", OffsetDateTime.class).toInstant());
     }
 
     /** Returns the window of the queue, or else the writer's. A longer one than any option allows would overflow. */

@@ -150,15 +150,18 @@ final class SegmentCopy {
         while (to < messages.size() && to - from < MAX_SEGMENT_MESSAGES) {
             NewMessage message = messages.get(to);
             payloads += message.contentBytes();
-            row += rowBytes(message);
             if (payloads > MAX_SEGMENT_BYTES && to > from) {
                 return to;
             }
-            if (row > PAGE_ROW_BYTES && !isLong) {
-                if (row - rowBytes(message) >= MIN_PAGE_ROW_BYTES) {
-                    return to;
+            if (!isLong) {
+                int bytes = rowBytes(message);
+                row += bytes;
+                if (row > PAGE_ROW_BYTES) {
+                    if (row - bytes >= MIN_PAGE_ROW_BYTES) {
+                        return to;
+                    }
+                    isLong = true;
                 }
-                isLong = true;
             }
             to++;
         }
@@ -230,7 +233,7 @@ final class SegmentCopy {
     /** Puts an array with an element or null for each message; null instead of an array of nulls. */
     private <T> void putNullableArray(
             int elementType, List<NewMessage> messages, Function<NewMessage, @Nullable T> element, Consumer<T> put) {
-        if (messages.stream().allMatch(message -> element.apply(message) == null)) {
+        if (!hasAny(messages, element)) {
             putInt(NULL);
             return;
         }
@@ -244,6 +247,16 @@ final class SegmentCopy {
             }
         }
         endArray(start);
+    }
+
+    /** A loop, because a stream for each column of a row took longer than to write the row. */
+    private static <T> boolean hasAny(List<NewMessage> messages, Function<NewMessage, @Nullable T> element) {
+        for (NewMessage message : messages) {
+            if (element.apply(message) != null) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /** Puts an array of one payload. Sends what is in the buffer first, and then the payload itself. */
