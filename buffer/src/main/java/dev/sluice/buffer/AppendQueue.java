@@ -54,6 +54,7 @@ final class AppendQueue implements WrittenOffset {
 
     private static final Logger log = LoggerFactory.getLogger(AppendQueue.class);
     private static final CompletableFuture<Void> DONE = CompletableFuture.completedFuture(null);
+    private static final long NONE_AWAITED = Long.MAX_VALUE;
 
     private final SegmentLogConfig config;
     private final InstantSource clock;
@@ -67,6 +68,8 @@ final class AppendQueue implements WrittenOffset {
 
     // Guarded by lock.
     private List<PendingAppend> queued = new ArrayList<>();
+    /** The lowest offset that a reader waits for, or waited for until its timeout. */
+    private long awaited = NONE_AWAITED;
     private List<PendingAppend> group = List.of();
     private long heldBytes;
     private final SyncWaiters waiters = new SyncWaiters();
@@ -229,6 +232,7 @@ final class AppendQueue implements WrittenOffset {
         try {
             long nanos = timeout.toNanos();
             while (writtenNext <= position && !stopped && nanos > 0) {
+                awaited = Math.min(awaited, position);
                 nanos = progress.awaitNanos(nanos);
             }
             return writtenNext > position;
@@ -352,7 +356,10 @@ final class AppendQueue implements WrittenOffset {
             heldBytes -= released;
             writtenNext = appends.get(appends.size() - 1).nextOffset();
             satisfied = config.sync().waitsForDisk() ? List.of() : waiters.takeBelow(writtenNext);
-            progress.signalAll();
+            if (writtenNext > awaited) {
+                awaited = NONE_AWAITED; // A reader that wants more notes it again.
+                progress.signalAll();
+            }
         } finally {
             lock.unlock();
         }

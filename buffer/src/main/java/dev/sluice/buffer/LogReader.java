@@ -341,7 +341,18 @@ public final class LogReader implements Closeable {
      * @throws InterruptedException if the thread is interrupted
      */
     public boolean await(Duration timeout) throws InterruptedException {
-        return written.await(position, timeout);
+        return await(1, timeout);
+    }
+
+    /**
+     * Waits until so many entries can be read, the log closes, or the timeout passes. Returns whether they were
+     * written; {@link #read} returns fewer if some of the appends failed.
+     *
+     * @param entries at least 1
+     * @throws InterruptedException if the thread is interrupted
+     */
+    public boolean await(int entries, Duration timeout) throws InterruptedException {
+        return written.await(position + entries - 1, timeout);
     }
 
     /**

@@ -234,6 +234,54 @@ class SegmentLogTest {
     }
 
     @Test
+    void aReaderWaitsForAsManyEntriesAsItWants() throws Exception {
+        try (var log = SegmentLog.open(config());
+                var reader = log.reader(0)) {
+            log.append(payloads(0, 2));
+            log.sync(1).get(10, TimeUnit.SECONDS);
+            assertThat(reader.await(2, Duration.ZERO)).isTrue();
+            assertThat(reader.await(3, Duration.ofMillis(1))).isFalse();
+            var result = CompletableFuture.supplyAsync(() -> {
+                try {
+                    return reader.await(4, Duration.ofMinutes(1)) ? log.nextOffset() : -1;
+                } catch (InterruptedException e) {
+                    throw new IllegalStateException(e);
+                }
+            });
+            log.append(payloads(2, 1));
+            log.sync(2).get(10, TimeUnit.SECONDS);
+            assertThat(result).isNotDone();
+            log.append(payloads(3, 1));
+            assertThat(result.get(10, TimeUnit.SECONDS)).isEqualTo(4);
+            assertThat(texts(reader.read(10, 1 << 20))).hasSize(4);
+        }
+    }
+
+    @Test
+    void readersThatWantDifferentNumbersOfEntriesAreWokenEach() throws Exception {
+        try (var log = SegmentLog.open(config());
+                var one = log.reader(0);
+                var two = log.reader(0)) {
+            var waits = new ArrayList<CompletableFuture<Boolean>>();
+            for (int entries = 1; entries <= 2; entries++) {
+                int wanted = entries;
+                var reader = entries == 1 ? one : two;
+                waits.add(CompletableFuture.supplyAsync(() -> {
+                    try {
+                        return reader.await(wanted, Duration.ofMinutes(1));
+                    } catch (InterruptedException e) {
+                        throw new IllegalStateException(e);
+                    }
+                }));
+            }
+            log.append(payloads(0, 1));
+            assertThat(waits.get(0).get(10, TimeUnit.SECONDS)).isTrue();
+            log.append(payloads(1, 1));
+            assertThat(waits.get(1).get(10, TimeUnit.SECONDS)).isTrue();
+        }
+    }
+
+    @Test
     void closingWakesAReaderThatWaits() throws Exception {
         var log = SegmentLog.open(config());
         var reader = log.reader(0);
