@@ -12,7 +12,7 @@ import java.util.Map;
  * @param batchRecords {@code drain.batch.records}: most messages in one transaction, 1 to 1,000,000
  * @param batchBytes {@code drain.batch.bytes}: bytes after which a transaction takes no more, 1 KiB to 1 GiB
  * @param linger {@code drain.linger.ms}: how long a batch that is not full waits for more messages, 0 to 10 s. While
- *     one batch is written the next collects in the log
+ *     one batch is written the next collects in the log, and a small one waits as {@link AnsweredPushes} says
  * @param restartBackoff {@code drain.restart.backoff.ms}: pause before the drain replaces a failed task, at least 1 ms
  */
 public record DrainConfig(

@@ -41,6 +41,7 @@ final class LaneDrain implements Runnable, Destination.Observer {
     private final Consumer<Set<String>> committedQueues;
     private final TaskDriver.Control control;
     private final Outage outage;
+    private final AnsweredPushes answered = new AnsweredPushes(System::nanoTime, AnsweredPushes.MOST);
     private final LongAdder messages = new LongAdder();
     private final LongAdder duplicates = new LongAdder();
     private final LongAdder batches = new LongAdder();
@@ -141,8 +142,9 @@ final class LaneDrain implements Runnable, Destination.Observer {
             throw new SourceTakenException(
                     "its source was taken during an earlier run; " + lane.sourceTakenMark() + " says what to do");
         }
+        var batchReader = new BatchReader(lane, reader, answered, config);
         var parts = new TaskDriver.LaneParts(
-                lane, destination.remembersOffsets(), reader, new BatchReader(reader, config), outage, control, this);
+                lane, destination.remembersOffsets(), reader, batchReader, outage, control, this);
         while (true) {
             var context = new TaskContext(taskProperties(), failed::add);
             Destination.LaneTask made = destination.tasks().apply(this);
@@ -221,6 +223,8 @@ final class LaneDrain implements Runnable, Destination.Observer {
 
     @Override
     public void committed(List<SinkRecord> records, List<PushOutcome> outcomes) {
+        long next = records.get(records.size() - 1).kafkaOffset() + 1;
+        answered.committed(records.size(), lane.segments().nextOffset() - next);
         batches.increment();
         messages.add(records.size());
         duplicates.add(duplicates(outcomes));

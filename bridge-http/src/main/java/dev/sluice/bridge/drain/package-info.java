@@ -14,6 +14,11 @@
  * wishes of the task, and {@code Outage} decides when a lane is down. The log may delete only what {@code preCommit}
  * confirms.
  *
+ * <p>A transaction costs about as much as a hundred messages in it. So clients that push one message after the other
+ * should share transactions: {@code AnsweredPushes} lets a small batch wait until the clients that the last one has
+ * answered have pushed again, until a millisecond after that commit. A push that no other has preceded waits for
+ * nobody.
+ *
  * <p>Records carry the offsets of the log and the topic {@code sluice-log-<id>-<epoch>}; the partition is the number of
  * the lane.
  *

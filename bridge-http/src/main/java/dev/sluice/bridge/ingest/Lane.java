@@ -277,6 +277,11 @@ public final class Lane implements Closeable {
         }
     }
 
+    /** Returns whether a push waits for its outcome. */
+    public boolean hasWaiting() {
+        return waiting() > 0;
+    }
+
     int waiting() {
         synchronized (this) {
             return waiting.size();
