@@ -15,9 +15,11 @@ import javax.management.DynamicMBean;
 import javax.management.JMException;
 import javax.management.MBeanAttributeInfo;
 import javax.management.MBeanInfo;
+import javax.management.MBeanRegistration;
 import javax.management.MBeanServer;
 import javax.management.ObjectName;
 import javax.management.ReflectionException;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -26,11 +28,12 @@ import org.slf4j.LoggerFactory;
  * attributes have names in Kafka's form, such as {@code records-written-total}, and are read-only.
  *
  * <p>Two tasks never share a bean. If a worker starts a task while an earlier one of the same number still ends, the
- * bean shows the new task, and the end of the earlier one does not remove it.
+ * bean shows the new task, and the end of the earlier one does not remove it. Another copy of the plug-in in the same
+ * process may have a bean of that name: it stays, and the new task has none.
  *
  * <p>Any thread may read the attributes.
  */
-public final class TaskBean implements DynamicMBean, AutoCloseable {
+public final class TaskBean implements DynamicMBean, MBeanRegistration, AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(TaskBean.class);
 
     private static final String DOMAIN = "dev.sluice";
@@ -40,6 +43,9 @@ public final class TaskBean implements DynamicMBean, AutoCloseable {
 
     private final String description;
     private final Map<String, Metric> metrics = new LinkedHashMap<>();
+
+    /** The name under which the server has this object; null if it does not have it. */
+    private volatile @Nullable ObjectName registeredName;
 
     /**
      * An attribute.
@@ -74,11 +80,13 @@ public final class TaskBean implements DynamicMBean, AutoCloseable {
         MBeanServer server = ManagementFactory.getPlatformMBeanServer();
         synchronized (REGISTERED) {
             try {
-                ObjectName name = name(type, connector, task);
-                if (REGISTERED.put(name, bean) != null && server.isRegistered(name)) {
-                    server.unregisterMBean(name);
+                ObjectName name = name(server, type, connector, task);
+                TaskBean earlier = REGISTERED.remove(name);
+                if (earlier != null) {
+                    earlier.unregister(server);
                 }
                 server.registerMBean(bean, name);
+                REGISTERED.put(name, bean);
             } catch (JMException | RuntimeException e) {
                 log.warn(
                         "The metrics of a task are not in JMX connector={} task={} reason={}",
@@ -90,13 +98,13 @@ public final class TaskBean implements DynamicMBean, AutoCloseable {
         return bean;
     }
 
-    private static ObjectName name(String type, String connector, String task) throws JMException {
+    private static ObjectName name(MBeanServer server, String type, String connector, String task) throws JMException {
         String start = DOMAIN + ":type=" + type + ",connector=" + WorkerBeans.quoted(connector) + ",task=";
         if (!task.isEmpty()) {
             return new ObjectName(start + task);
         }
         int free = 0;
-        while (REGISTERED.containsKey(new ObjectName(start + free))) {
+        while (server.isRegistered(new ObjectName(start + free))) {
             free++;
         }
         return new ObjectName(start + free);
@@ -107,20 +115,46 @@ public final class TaskBean implements DynamicMBean, AutoCloseable {
     public void close() {
         MBeanServer server = ManagementFactory.getPlatformMBeanServer();
         synchronized (REGISTERED) {
-            for (ObjectName name : List.copyOf(REGISTERED.keySet())) {
-                if (REGISTERED.remove(name, this)) {
-                    unregister(server, name);
-                }
+            if (REGISTERED.values().remove(this)) {
+                unregister(server);
             }
         }
     }
 
-    private static void unregister(MBeanServer server, ObjectName name) {
+    /** Removes this object from the server. Whatever else has its name stays. */
+    private void unregister(MBeanServer server) {
+        ObjectName name = registeredName;
+        if (name == null) {
+            return;
+        }
         try {
             server.unregisterMBean(name);
         } catch (JMException e) {
             log.debug("The metrics of a task were not in JMX name={}", name, e);
         }
+    }
+
+    @Override
+    public ObjectName preRegister(MBeanServer server, ObjectName name) {
+        registeredName = name;
+        return name;
+    }
+
+    @Override
+    public void postRegister(Boolean isRegistered) {
+        if (!isRegistered) {
+            registeredName = null;
+        }
+    }
+
+    @Override
+    public void preDeregister() {
+        // Nothing keeps the server from it.
+    }
+
+    @Override
+    public void postDeregister() {
+        registeredName = null;
     }
 
     @Override

@@ -12,6 +12,7 @@ import javax.management.AttributeNotFoundException;
 import javax.management.JMException;
 import javax.management.MBeanServer;
 import javax.management.ObjectName;
+import javax.management.StandardMBean;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -85,6 +86,46 @@ class TaskBeanTest {
         }
         zombie.close();
         assertThat(names("heir")).isEmpty();
+    }
+
+    /** As another copy of the plug-in has one, whose classes come from another loader. */
+    public interface ForeignMBean {
+        long getValue();
+    }
+
+    private static StandardMBean foreign() throws JMException {
+        return new StandardMBean(() -> 99, ForeignMBean.class);
+    }
+
+    @Test
+    void aBeanOfAnotherCopyOfThePlugInStays() throws JMException {
+        ObjectName name = name("copies", 0);
+        SERVER.registerMBean(foreign(), name);
+        try {
+            register("copies", "0", 1).close();
+            assertThat(SERVER.getAttribute(name, "Value")).isEqualTo(99L);
+            try (TaskBean beside = register("copies", "", 2)) {
+                assertThat(SERVER.getAttribute(name("copies", 1), "value")).isEqualTo(2L);
+                assertThat(beside).isNotNull();
+            }
+        } finally {
+            SERVER.unregisterMBean(name);
+        }
+        assertThat(names("copies")).isEmpty();
+    }
+
+    @Test
+    void aBeanThatHasTakenTheNameOfOneThatWasRemovedStays() throws JMException {
+        ObjectName name = name("taken", 0);
+        TaskBean bean = register("taken", "0", 1);
+        SERVER.unregisterMBean(name);
+        SERVER.registerMBean(foreign(), name);
+        try {
+            bean.close();
+            assertThat(SERVER.getAttribute(name, "Value")).isEqualTo(99L);
+        } finally {
+            SERVER.unregisterMBean(name);
+        }
     }
 
     @Test
