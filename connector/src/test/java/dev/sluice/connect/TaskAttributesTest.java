@@ -17,6 +17,9 @@ import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -127,6 +130,36 @@ class TaskAttributesTest {
                 .as("docs/connect.md; write it again with: mvn -pl connector test -Dtest=TaskAttributesTest"
                         + " -Dsluice.write.docs=true")
                 .isEqualTo(rows);
+    }
+
+    @Test
+    void recordsThatAreSkippedScheduledOrParkedCount() throws JMException, SQLException {
+        produce(0, 10, "1");
+        try (FakeWorker worker = sink(postgres.url())) {
+            worker.pollAll();
+        }
+        produce(10, 12, "1");
+        records.get(11).headers().addString("sluice.delay-ms", "3600000");
+        try (var proxy = new FaultyProxy(postgres.url());
+                Connection other = postgres.dataSource().getConnection();
+                Statement statement = other.createStatement()) {
+            proxy.down(true);
+            try (FakeWorker worker = sink(proxy.url(), "lock.timeout.ms", "100")) {
+                proxy.down(false);
+                worker.pollAll();
+                assertThat(value("sink-task-metrics", "records-skipped-total")).isEqualTo(10L);
+                assertThat(value("sink-task-metrics", "records-written-total")).isEqualTo(2L);
+                assertThat(value("sink-task-metrics", "scheduled-total")).isEqualTo(1L);
+                assertThat(value("sink-task-metrics", "parked-total")).isEqualTo(0L);
+                other.setAutoCommit(false);
+                statement.execute("select 1 from sluice.partitions for update");
+                produce(12, 15, "1");
+                worker.poll();
+                assertThat(value("sink-task-metrics", "parked-total")).isEqualTo(3L);
+                assertThat(value("sink-task-metrics", "records-written-total")).isEqualTo(5L);
+                other.rollback();
+            }
+        }
     }
 
     @Test
