@@ -9,7 +9,8 @@ import org.apache.kafka.connect.sink.SinkRecord;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The records that a sink task has accepted and not written yet, in order, each with its message.
+ * The records that a sink task has accepted and not written yet, in order, each with its message. A batch may be under
+ * way: then it consists of the first of them.
  *
  * <p>Not thread-safe; the task's thread owns it.
  */
@@ -19,8 +20,14 @@ final class HeldRecords {
     /** The message of each of {@link #records}; null if the record was refused. */
     private final List<@Nullable NewMessage> messages = new ArrayList<>();
 
-    /** When the oldest record came. */
+    /** How many of the first records are under way. */
+    private int underWay;
+
+    /** When the oldest record came that is not under way. */
     private long sinceNanos;
+
+    /** When the oldest record under way came. */
+    private long underWaySinceNanos;
 
     boolean isEmpty() {
         return records.isEmpty();
@@ -61,7 +68,26 @@ final class HeldRecords {
         return found;
     }
 
-    /** Returns the time since the oldest record came. */
+    /** Returns how many of the first records are under way. */
+    int underWay() {
+        return underWay;
+    }
+
+    /** Notes that the first records are under way, or written. */
+    void begin(int count) {
+        underWay = count;
+        underWaySinceNanos = sinceNanos;
+    }
+
+    /** Notes that the records under way come back: their write has failed. */
+    void beginNothing() {
+        if (underWay > 0) {
+            underWay = 0;
+            sinceNanos = underWaySinceNanos;
+        }
+    }
+
+    /** Returns the time since the oldest record came that is not under way. */
     Duration age() {
         return Duration.ofNanos(System.nanoTime() - sinceNanos);
     }
@@ -72,7 +98,7 @@ final class HeldRecords {
      * @param message null if the record was refused
      */
     void add(SinkRecord record, @Nullable NewMessage message) {
-        if (records.isEmpty()) {
+        if (records.size() == underWay) {
             sinceNanos = System.nanoTime();
         }
         records.add(record);
@@ -88,9 +114,10 @@ final class HeldRecords {
     void removeFirst(int count) {
         records.subList(0, count).clear();
         messages.subList(0, count).clear();
+        underWay = Math.max(0, underWay - count);
     }
 
-    /** Removes the records that a predicate accepts. It calls the predicate once for each record, in order. */
+    /** Removes the records that a predicate accepts. No record is under way. It calls the predicate once for each record, in order. */
     void removeIf(Predicate<SinkRecord> isRemoved) {
         int kept = 0;
         for (int i = 0; i < records.size(); i++) {

@@ -49,6 +49,11 @@ final class SinkPositions {
         return positions.values().stream().allMatch(SinkPosition::isKnown);
     }
 
+    /** Returns true if all stored offsets are known, and the outcome of each write. */
+    boolean areSettled() {
+        return positions.values().stream().allMatch(each -> each.isKnown() && !each.hasUnsettledAttempt());
+    }
+
     /**
      * Returns the position of a record's partition.
      *
@@ -105,13 +110,18 @@ final class SinkPositions {
     /**
      * Reads the stored offsets that are unknown. If Connect has delivered records from beyond a stored offset, the task
      * drops them and has Connect go back.
+     *
+     * @return whether one was unknown
      */
-    void locate(Collection<SinkRecord> delivered, QueueWriter writer, SinkTaskContext context) {
+    boolean locate(Collection<SinkRecord> delivered, QueueWriter writer, SinkTaskContext context) {
+        boolean any = false;
         for (SinkPosition position : positions.values()) {
             if (!position.isKnown()) {
                 locate(position, delivered, writer, context);
+                any = true;
             }
         }
+        return any;
     }
 
     private void locate(
@@ -148,8 +158,9 @@ final class SinkPositions {
         }
     }
 
-    /** Finds out whether writes of unknown outcome have committed. */
-    void settleAttempts(QueueWriter writer) {
+    /** Finds out whether writes of unknown outcome have committed. Returns true if one has. */
+    boolean settleAttempts(QueueWriter writer) {
+        boolean any = false;
         for (SinkPosition position : positions.values()) {
             if (!position.hasUnsettledAttempt()) {
                 continue;
@@ -161,8 +172,10 @@ final class SinkPositions {
                         position.sourcePartition,
                         stored.getAsLong());
                 position.moveTo(stored.getAsLong());
+                any = true;
             }
         }
+        return any;
     }
 
     /** Returns the offsets that Connect may commit, given its own positions. */

@@ -1,6 +1,7 @@
 package dev.sluice.connect.sink;
 
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -118,6 +119,27 @@ public final class FakeWorker implements AutoCloseable {
         seek();
     }
 
+    /** Revokes some partitions and keeps the others, as a cooperative rebalance does. */
+    void revoke(Collection<TopicPartition> partitions) {
+        commit();
+        task.close(partitions);
+        batch.removeIf(record -> partitions.contains(new TopicPartition(record.topic(), record.kafkaPartition())));
+        positions.keySet().removeAll(partitions);
+        current.keySet().removeAll(partitions);
+        context.assignment.removeAll(partitions);
+        context.paused.removeAll(partitions);
+    }
+
+    /** Assigns more partitions. */
+    void assign(Collection<TopicPartition> partitions) {
+        for (TopicPartition partition : partitions) {
+            positions.put(partition, group.getOrDefault(partition, 0L));
+            current.put(partition, positions.get(partition));
+        }
+        context.assignment.addAll(partitions);
+        task.open(partitions);
+    }
+
     /** Drops the batch to deliver again, as a worker does after it has lost the partitions. */
     void dropBatch() {
         batch.clear();
@@ -138,6 +160,9 @@ public final class FakeWorker implements AutoCloseable {
 
     private void fetch() {
         for (Map.Entry<TopicPartition, List<SinkRecord>> topic : topics.entrySet()) {
+            if (!context.assignment.contains(topic.getKey())) {
+                continue;
+            }
             List<SinkRecord> records = topic.getValue();
             long end = records.isEmpty() ? 0 : records.get(records.size() - 1).kafkaOffset() + 1;
             if (positions.get(topic.getKey()) > end) {
@@ -180,7 +205,7 @@ public final class FakeWorker implements AutoCloseable {
     @Override
     public void close() {
         commit();
-        task.close(topics.keySet());
+        task.close(context.assignment);
         task.stop();
     }
 
