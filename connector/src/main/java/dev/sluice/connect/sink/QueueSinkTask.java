@@ -238,7 +238,10 @@ public final class QueueSinkTask extends SinkTask {
             return;
         }
         metrics.delivered(delivered.size());
-        Collection<SinkRecord> records = task.redelivery.next(delivered);
+        if (!task.redelivery.isEmpty()) {
+            notice(delivered);
+        }
+        Collection<SinkRecord> records = task.redelivery.next(delivered, context);
         try {
             deliver(task, records);
             task.redelivery.succeeded(context);
@@ -278,8 +281,13 @@ public final class QueueSinkTask extends SinkTask {
                     .toList();
         }
         positions.rewound();
-        delivered.forEach(record -> recreated.notice(positions.of(record), record.originalKafkaOffset()));
+        notice(delivered);
         return delivered;
+    }
+
+    /** Checks records that Connect delivers for the first time. */
+    private void notice(Collection<SinkRecord> delivered) {
+        delivered.forEach(record -> recreated.notice(positions.of(record), record.originalKafkaOffset()));
     }
 
     /**

@@ -1,13 +1,13 @@
 package dev.sluice.connect.sink;
 
 import dev.sluice.queue.QueueException;
+import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.function.Predicate;
 import org.apache.kafka.common.TopicPartition;
-import org.apache.kafka.connect.errors.ConnectException;
 import org.apache.kafka.connect.errors.RetriableException;
 import org.apache.kafka.connect.sink.SinkRecord;
 import org.apache.kafka.connect.sink.SinkTaskContext;
@@ -56,17 +56,22 @@ final class Redelivery {
     }
 
     /**
-     * Returns the records to work on: the kept ones, or else those that Connect has delivered.
+     * Returns the records to work on: the kept ones, and those that Connect has delivered.
      *
-     * @throws ConnectException if Connect has delivered records of paused partitions, which it never does. A restart of
-     *     the task gets them again
+     * <p>While records are kept, Connect delivers more of them only if the partitions are not paused. That happens if an
+     * operator pauses and resumes the connector during one call: Connect does not pause a consumer that it is about to
+     * pause itself. Then the task keeps these records, too, and pauses again.
      */
-    Collection<SinkRecord> next(Collection<SinkRecord> delivered) {
+    Collection<SinkRecord> next(Collection<SinkRecord> delivered, SinkTaskContext context) {
         if (records.isEmpty()) {
             return delivered;
         }
         if (!delivered.isEmpty()) {
-            throw new ConnectException("the worker has delivered records while all partitions were paused");
+            var all = new ArrayList<SinkRecord>(records);
+            all.addAll(delivered);
+            records = all;
+            paused.clear();
+            pause(context.assignment(), context);
         }
         return records;
     }

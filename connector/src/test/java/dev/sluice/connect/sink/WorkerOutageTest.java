@@ -115,6 +115,46 @@ class WorkerOutageTest extends SinkTaskFixture {
         assertThat(stored()).hasSize(5);
     }
 
+    /** Connect has not paused the consumer: an operator has paused and resumed the connector during the call. */
+    @Test
+    void recordsThatComeAllTheSameAreKeptToo() {
+        produce(ORDERS_0, 0, 150);
+        try (var proxy = new FaultyProxy(postgres.url());
+                FakeWorker worker = onWorker().start(properties(proxy.url()))) {
+            worker.poll();
+            proxy.down(true);
+            worker.poll();
+            worker.context.paused.clear();
+            worker.poll();
+            assertThat(worker.context.paused).containsExactlyInAnyOrder(ORDERS_0, ORDERS_1);
+            worker.commit();
+            assertThat(worker.group).doesNotContainKey(ORDERS_0);
+            proxy.down(false);
+            worker.pollAll();
+            assertThat(worker.failures).isEmpty();
+            assertThat(worker.group).containsEntry(ORDERS_0, 150L);
+        }
+        assertThat(storedNames()).isEqualTo(names(ORDERS_0, 0, 150));
+    }
+
+    @Test
+    void aRecreatedTopicIsDetectedAmongThem() {
+        produce(ORDERS_0, 0, 100);
+        try (var proxy = new FaultyProxy(postgres.url());
+                FakeWorker worker = onWorker().start(properties(proxy.url()))) {
+            worker.poll();
+            proxy.down(true);
+            worker.poll();
+            worker.context.paused.clear();
+            worker.seekTo(ORDERS_0, 10);
+            worker.poll();
+            proxy.down(false);
+            assertThatThrownBy(worker::pollAll)
+                    .isInstanceOf(ConnectException.class)
+                    .hasMessageContaining("was to continue at offset 100, but Kafka has delivered 10");
+        }
+    }
+
     @Test
     void noOffsetOfARecordIsCommittedThatIsOnlyKept() {
         produce(ORDERS_0, 0, 30);
