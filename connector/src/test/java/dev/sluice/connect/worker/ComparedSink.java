@@ -40,7 +40,9 @@ record ComparedSink(
                     "partition.from",
                     "key",
                     "linger.ms",
-                    "200"),
+                    "200",
+                    "batch.size",
+                    System.getProperty("sluice.benchmark.batch", "10000")),
             "select coalesce(sum(head), 0) from sluice.partitions",
             "select extract(epoch from max(updated_at) - min(started_at)) from sluice.sink_offsets");
 

@@ -9,6 +9,7 @@ import java.lang.ProcessBuilder.Redirect;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import javax.management.MBeanServerConnection;
@@ -29,6 +30,13 @@ final class KafkaJvm {
 
         /** The JVM runs as in production. It logs less: a log line for each batch would cost a sink measurable time. */
         static final Tuning BENCHMARKS = new Tuning(List.of("-Xmx1g", "-Dorg.slf4j.simpleLogger.log.io.aiven=warn"));
+
+        /** Returns the same with further options, separated by spaces. */
+        Tuning with(String more) {
+            var all = new ArrayList<>(options);
+            all.addAll(Arrays.stream(more.split(" ")).filter(each -> !each.isEmpty()).toList());
+            return new Tuning(List.copyOf(all));
+        }
     }
 
     private final String name;

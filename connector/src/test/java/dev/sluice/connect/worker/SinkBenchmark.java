@@ -39,7 +39,8 @@ import org.postgresql.Driver;
  * the share of the tasks' time in which PostgreSQL was busy, and the ratio of the rates, round by round. A rate counts
  * from the start of the first transaction to the start of the last one by the database's clock, so the start of a
  * connector does not count. The share comes from samples of {@code pg_stat_activity}: connections that run a statement
- * and do not wait for the client.
+ * and do not wait for the client. The processor time a record, of each process, includes start and end of the
+ * connector. {@code -Dsluice.benchmark.worker=OPTIONS} gives the worker's JVM further options, for a profile.
  *
  * <p>CONTRIBUTING.md has the command. Optional arguments: the number of records (2000000), of rounds (3), and of keys
  * (1000). Each key is a partition of the queue.
@@ -53,6 +54,9 @@ public final class SinkBenchmark {
     private static final String WORKER = "benchmark-worker";
     /** Prefix of the system property with the folder of a public sink. The sink's label follows. */
     private static final String FOLDER = "sluice.benchmark.";
+
+    /** Name of the system property with further options of the worker's JVM, separated by spaces. */
+    private static final String WORKER_OPTIONS = "sluice.benchmark.worker";
 
     /** Interval of the samples. At 10 ms the sampling took a tenth of the processor. */
     private static final long SAMPLE_MS = 50;
@@ -80,10 +84,11 @@ public final class SinkBenchmark {
         install(CountSink.class, CountSink.Counter.class);
         List<ComparedSink> sinks = sinks();
         try (KafkaBroker broker = KafkaBroker.start("benchmark-broker", Tuning.BENCHMARKS);
-                ConnectWorker worker = ConnectWorker.start(WORKER, broker, "benchmark", Tuning.BENCHMARKS)) {
+                ConnectWorker worker = ConnectWorker.start(WORKER, broker, "benchmark", tuning())) {
             sinks.forEach(sink -> System.out.printf("%-10s %s%n", sink.label(), sink.description()));
             var benchmark = new SinkBenchmark(broker, worker, records, keys);
             benchmark.fill();
+            var counted = new LinkedHashMap<ComparedSink, List<Double>>();
             for (int round = 0; round <= rounds; round++) {
                 var rates = new LinkedHashMap<ComparedSink, Double>();
                 for (ComparedSink sink : sinks) {
@@ -94,9 +99,26 @@ public final class SinkBenchmark {
                 rates.forEach((sink, rate) -> ratios.append(
                         String.format(Locale.ROOT, " queue has %.1f times %s;", queue / rate, sink.label())));
                 System.out.println(ratios);
+                if (round > 0) {
+                    rates.forEach((sink, rate) -> counted.computeIfAbsent(sink, each -> new ArrayList<>())
+                            .add(queue / rate));
+                }
             }
+            counted.forEach((sink, all) -> System.out.printf(
+                    Locale.ROOT, "median: queue has %.2f times %s%n", median(all), sink.label()));
         }
         System.exit(0);
+    }
+
+    private static double median(List<Double> values) {
+        double[] sorted = values.stream().mapToDouble(Double::doubleValue).sorted().toArray();
+        int middle = sorted.length / 2;
+        return sorted.length % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+    }
+
+    /** Returns how the worker's JVM runs. */
+    private static Tuning tuning() {
+        return Tuning.BENCHMARKS.with(System.getProperty(WORKER_OPTIONS, ""));
     }
 
     /** Returns the sinks to compare. It links the folders of public sinks into the worker's plug-ins. */
@@ -171,8 +193,10 @@ public final class SinkBenchmark {
             configuration.put("consumer.override.auto.offset.reset", "earliest");
             configuration.put("consumer.override.max.poll.records", "5000");
             configuration.put("consumer.override.max.partition.fetch.bytes", String.valueOf(4 << 20));
+            ProcessTimes start = ProcessTimes.now(database);
             worker.configure(name, configuration);
             double busy = busyUntilDone(name, database);
+            ProcessTimes end = ProcessTimes.now(database);
             worker.delete(name);
             long stored = sink.stored(database);
             if (stored != records) {
@@ -182,10 +206,11 @@ public final class SinkBenchmark {
             clear(database);
             System.out.printf(
                     Locale.ROOT,
-                    "%-12s %,9.0f records/s, PostgreSQL busy %.0f %% of the tasks' time%n",
+                    "%-12s %,9.0f records/s, PostgreSQL busy %.0f %% of the tasks' time, %s%n",
                     name,
                     rate,
-                    100 * busy / TASKS);
+                    100 * busy / TASKS,
+                    end.perRecord(start, records));
             return rate;
         }
     }
