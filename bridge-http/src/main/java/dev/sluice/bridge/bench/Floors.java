@@ -96,9 +96,9 @@ final class Floors implements AutoCloseable {
         return result.cpuOfServer();
     }
 
-    /** Returns the median of all measurements of the bare POST. */
+    /** Returns the median of all measurements of the bare POST; without figures if there were none. */
     Result posts() {
-        return Medians.of(posts);
+        return posts.isEmpty() ? new Result("floor " + POST) : Medians.of(posts);
     }
 
     /** Measures appends to a file, each with an {@code fdatasync}, one after another. */

@@ -100,6 +100,16 @@ class BenchCommandTest {
     }
 
     @Test
+    void theStartCanBeMeasuredAlone() throws Exception {
+        Path json = directory.resolve("start.json");
+        String work = directory.toString();
+        run(0, "--scenario", "start,cold", "--secs", "0.2", "--warmup", "0.1", "--dir", work, "--json", json.toString());
+        assertThat(Results.read(json).results())
+                .extracting(Result::path)
+                .containsExactly("start-new", "start", "cold", "floor append", "floor select-1", "floor commit", "floor copy");
+    }
+
+    @Test
     void ofABridgeThatRunsOnlyItsAnswersAreKnown() throws Exception {
         Path json = directory.resolve("a.json");
         try (var postgres = TestPostgres.empty();
