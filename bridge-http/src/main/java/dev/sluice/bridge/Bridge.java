@@ -45,6 +45,7 @@ import dev.sluice.bridge.system.FileProblem;
 import dev.sluice.bridge.system.OwnFiles;
 import dev.sluice.bridge.system.Shell;
 import dev.sluice.bridge.system.StartException;
+import dev.sluice.bridge.system.Threads;
 import dev.sluice.buffer.DirectoryLockedException;
 import dev.sluice.queue.admin.PushRule;
 import dev.sluice.queue.admin.Retention;
@@ -170,6 +171,7 @@ final class Bridge implements AutoCloseable {
         listens = new ListenAddress(given.http().host(), given.http().port());
         data = parts.add(DataDirectory.take(given.data().directory()));
         config = prepareDirectories(given);
+        Threads.daemon("sluice-preload", HttpService::preload).start(); // The next steps wait for PostgreSQL.
         postgres = config.postgres().server().isEmpty() ? parts.add(localPostgres(progress)) : null;
         Database.Address address = postgres == null ? config.postgres().server().orElseThrow() : postgres.address();
         storage = openStorage(address);

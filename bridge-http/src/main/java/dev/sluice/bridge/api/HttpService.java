@@ -145,6 +145,19 @@ public final class HttpService implements AutoCloseable {
         });
     }
 
+    /**
+     * Loads and initialises the classes of Jetty and Javalin. A start calls it while it waits for something else, since
+     * that takes a good part of a second without an archive of classes. Opens nothing and starts no thread.
+     */
+    public static void preload() {
+        Javalin.create(javalinConfig -> {
+            javalinConfig.startup.showJavalinBanner = false;
+            javalinConfig.startup.showOldJavalinVersionWarning = false;
+            javalinConfig.startup.startupWatcherEnabled = false;
+        });
+        new ServerConnector(new Server(), ACCEPTORS, FEWEST_SELECTORS, new HttpConnectionFactory());
+    }
+
     private static Set<String> methods(List<Route> routes) {
         return routes.stream().map(Route::method).collect(Collectors.toCollection(TreeSet::new));
     }
