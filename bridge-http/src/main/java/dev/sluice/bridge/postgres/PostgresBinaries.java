@@ -1,5 +1,6 @@
 package dev.sluice.bridge.postgres;
 
+import dev.sluice.bridge.system.FileProblem;
 import dev.sluice.bridge.system.FileTree;
 import dev.sluice.bridge.system.OwnFiles;
 import dev.sluice.bridge.system.StartException;
@@ -11,6 +12,7 @@ import java.net.JarURLConnection;
 import java.net.URL;
 import java.nio.channels.Channels;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
@@ -18,10 +20,21 @@ import java.util.Locale;
 import java.util.Set;
 import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
 import org.apache.commons.compress.archivers.tar.TarArchiveInputStream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import org.tukaani.xz.XZInputStream;
 
-/** Unpacks the programs of PostgreSQL, which are on the class path as {@code postgres-<system>-<processor>.txz}. */
+/**
+ * Unpacks the programs of PostgreSQL, which are on the class path as {@code postgres-<system>-<processor>.txz}. That
+ * takes more than a second. A copy takes a tenth of it, so the programs are copied if the build has unpacked the same
+ * archive before.
+ */
 final class PostgresBinaries {
+    private static final Logger log = LoggerFactory.getLogger(PostgresBinaries.class);
+
+    /** The name of a system property. It names a directory that may hold {@code server-<checksum>} from the build. */
+    static final String UNPACKED = "sluice.postgres.unpacked";
+
     private static final int OWNER_EXECUTES = 0100;
 
     private PostgresBinaries() {}
@@ -46,12 +59,30 @@ final class PostgresBinaries {
             progress.run();
             Path unfinished = parent.resolve(directory.getFileName() + ".tmp");
             FileTree.delete(unfinished);
-            try (InputStream in = url.openStream()) {
-                unpack(in, unfinished);
+            if (!copied(directory.getFileName().toString(), unfinished)) {
+                try (InputStream in = url.openStream()) {
+                    unpack(in, unfinished);
+                }
             }
             Files.move(unfinished, directory, StandardCopyOption.ATOMIC_MOVE);
         }
         return directory;
+    }
+
+    /** Returns whether the programs could be copied. If not, {@code to} does not exist. */
+    private static boolean copied(String name, Path to) throws IOException {
+        String unpacked = System.getProperty(UNPACKED, "");
+        if (unpacked.isEmpty() || !Files.isDirectory(Path.of(unpacked, name), LinkOption.NOFOLLOW_LINKS)) {
+            return false;
+        }
+        try {
+            FileTree.copy(Path.of(unpacked, name), to);
+            return true;
+        } catch (IOException e) {
+            log.info("The programs of PostgreSQL are unpacked, because a copy failed reason={}", FileProblem.of(e));
+            FileTree.delete(to);
+            return false;
+        }
     }
 
     private static String system() {

@@ -3,12 +3,13 @@ package dev.sluice.bridge.system;
 import java.io.IOException;
 import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.SimpleFileVisitor;
 import java.nio.file.attribute.BasicFileAttributes;
 import org.jspecify.annotations.Nullable;
 
-/** Deletes directories together with their contents. */
+/** Deletes and copies directories together with their contents. */
 public final class FileTree {
     private FileTree() {}
 
@@ -30,6 +31,32 @@ public final class FileTree {
                     throw failure;
                 }
                 Files.delete(visited);
+                return FileVisitResult.CONTINUE;
+            }
+        });
+    }
+
+    /**
+     * Copies a directory with its contents and the permissions of its files. The copy belongs to the user of this
+     * process. A symbolic link is copied as one.
+     *
+     * @param to does not exist; may be incomplete after an exception
+     */
+    public static void copy(Path from, Path to) throws IOException {
+        Files.walkFileTree(from, new SimpleFileVisitor<>() {
+            @Override
+            public FileVisitResult preVisitDirectory(Path visited, BasicFileAttributes attributes) throws IOException {
+                OwnFiles.createDirectories(to.resolve(from.relativize(visited)));
+                return FileVisitResult.CONTINUE;
+            }
+
+            @Override
+            public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) throws IOException {
+                Path target = to.resolve(from.relativize(file));
+                Files.copy(file, target, LinkOption.NOFOLLOW_LINKS);
+                if (attributes.isRegularFile()) {
+                    Files.setPosixFilePermissions(target, Files.getPosixFilePermissions(file));
+                }
                 return FileVisitResult.CONTINUE;
             }
         });
