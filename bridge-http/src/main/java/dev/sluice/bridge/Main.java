@@ -45,7 +45,8 @@ public final class Main {
         }
     }
 
-    private static int run(List<String> arguments, Map<String, String> environment, PrintStream out, PrintStream err) {
+    /** Runs a command and returns the exit code of the process. */
+    static int run(List<String> arguments, Map<String, String> environment, PrintStream out, PrintStream err) {
         Queue<String> rest = new ArrayDeque<>(arguments);
         String command = rest.poll();
         if ("buffer".equals(command)) {
