@@ -2,6 +2,7 @@ package dev.sluice.bridge;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.File;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -11,8 +12,13 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import java.util.jar.Attributes;
+import java.util.jar.JarOutputStream;
+import java.util.jar.Manifest;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -20,7 +26,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** The script {@code sluice} with other programs on its path, in a directory where nothing is built. */
 class LauncherTest {
     private static final List<String> TOOLS = List.of(
-            "dirname", "readlink", "cat", "sed", "head", "cut", "sort", "find", "touch", "tee", "grep", "mkdir", "rm");
+            "dirname", "readlink", "cat", "sed", "head", "cut", "sort", "find", "touch", "tee", "grep", "mkdir", "mv", "rm");
 
     @TempDir
     Path directory;
@@ -184,6 +190,115 @@ class LauncherTest {
                     .contains("-XX:+ExitOnOutOfMemoryError " + own + " -cp");
             assertThat(run(0, Map.of("JDK_JAVA_OPTIONS", own), "up")).contains("-XX:+ExitOnOutOfMemoryError -cp");
         }
+    }
+
+    /** A Java that writes an archive when it is told to, and ends a training run with a status. */
+    private void javaWithArchives(String version, int status) throws IOException {
+        program(
+                "java",
+                "[ \"$1\" = -version ] && echo 'openjdk version \"" + version + "\"' >&2 && exit; case \"$1\" in"
+                        + " -XX:ArchiveClassesAtExit=* | -XX:AOTCacheOutput=*) echo \"$@\" >\"${1#*=}\"; exit " + status
+                        + ";; esac; echo \"java $*\"");
+    }
+
+    @Test
+    void makesAnArchiveOfClassesWithTheBuildAndUsesItForAllCommandsOfThatJava() throws Exception {
+        javaWithArchives("17.0.15", 0);
+        maven("3.9.9");
+        Path archive = root.toRealPath().resolve("bridge-http/target/sluice/classes-17.0.15.jsa");
+        String shared = "java -XX:+UnlockDiagnosticVMOptions -XX:ArchiveRelocationMode=0 ";
+        String uses = shared + "-XX:SharedArchiveFile=" + archive + " -Xshare:auto -Xlog:cds*=off ";
+        assertThat(run(0, "up")).contains("Preparing faster starts").contains(uses);
+        assertThat(Files.readString(archive)).contains("dev.sluice.bridge.TrainingRun");
+        assertThat(run(0, "up")).startsWith(uses);
+        assertThat(run(0, "buffer", "inspect")).startsWith(uses);
+        assertThat(run(0, "bench")).startsWith(uses);
+        javaWithArchives("21.0.1", 0);
+        assertThat(run(0, "up")).startsWith("java -XX:+Use"); // Built already, and without an archive for this Java.
+        Path source =
+                Files.createDirectories(root.resolve("buffer/src/main/java")).resolve("A.java");
+        Files.writeString(source, "class A {}");
+        javaWithArchives("25", 0);
+        assertThat(run(0, "up"))
+                .contains("Building")
+                .contains(shared + "-XX:AOTCache=" + archive.resolveSibling("classes-25.jsa"));
+        assertThat(archive).as("it was made of older jars").doesNotExist();
+    }
+
+    @Test
+    void startsWithoutAnArchiveIfNoneCanBeMade() throws Exception {
+        javaWithArchives("17.0.15", 1);
+        maven("3.9.9");
+        assertThat(run(0, "up"))
+                .contains("sluice: Starts will not be faster, see " + root.resolve("target/sluice-training.log"))
+                .contains("java -XX:+Use");
+        assertThat(root.resolve("bridge-http/target/sluice")).isDirectoryNotContaining("glob:**classes-*");
+        assertThat(run(0, "up")).startsWith("java -XX:+Use");
+    }
+
+    /** The option and the file are of this JVM, which decides what it does with a file that it cannot use. */
+    @Test
+    void aWrongArchiveIsHarmlessAndNoWordIsSaidOfIt() throws Exception {
+        Path home = Path.of(System.getProperty("java.home"));
+        program("java", "exec '" + home.resolve("bin/java") + "' \"$@\"");
+        Path target = Files.createDirectories(root.resolve("bridge-http/target/sluice"));
+        Path jar = target.resolveSibling("sluice-bridge-http-1.jar");
+        writeJar(jar);
+        Files.createFile(target.resolve("built"));
+        Path archive = target.resolve("classes-" + System.getProperty("java.version") + ".jsa");
+        String said = run(0, "buffer", "--help");
+        assertThat(said).startsWith("sluice buffer inspect");
+        for (byte[] wrong : List.of("no archive".getBytes(StandardCharsets.UTF_8), new byte[1 << 16], archiveOf(jar))) {
+            Files.write(archive, wrong);
+            assertThat(run(0, "buffer", "--help")).isEqualTo(said);
+        }
+    }
+
+    /** Writes a jar that finds the classes where this test has them. */
+    private static void writeJar(Path jar) throws IOException {
+        var manifest = new Manifest();
+        manifest.getMainAttributes().put(Attributes.Name.MANIFEST_VERSION, "1.0");
+        String classPath = System.getProperty("surefire.test.class.path", System.getProperty("java.class.path"));
+        manifest.getMainAttributes()
+                .put(
+                        Attributes.Name.CLASS_PATH,
+                        Stream.of(classPath.split(File.pathSeparator))
+                                .map(entry -> Path.of(entry).toUri().toString())
+                                .collect(Collectors.joining(" ")));
+        new JarOutputStream(Files.newOutputStream(jar), manifest).close();
+    }
+
+    /** Returns an archive of this JVM that was made with another jar. */
+    private byte[] archiveOf(Path jar) throws Exception {
+        Path other = Files.copy(jar, directory.resolve("other.jar"));
+        Path archive = directory.resolve("other.jsa");
+        var process = new ProcessBuilder(
+                        bin.resolve("java").toString(),
+                        "-XX:ArchiveClassesAtExit=" + archive,
+                        "-cp",
+                        other.toString(),
+                        "dev.sluice.bridge.Main")
+                .redirectErrorStream(true)
+                .redirectOutput(directory.resolve("other.log").toFile())
+                .start();
+        assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
+        return Files.readAllBytes(archive);
+    }
+
+    @Test
+    void readsTheVersionOfJavaFromItsFileIfThereIsOne() throws Exception {
+        Path home = Files.createDirectories(directory.resolve("jdk/bin")).getParent();
+        Path java = Files.writeString(
+                home.resolve("bin/java"), "#!/bin/bash\n[ \"$1\" != -version ] || exit 0\necho \"java $*\"\n");
+        Files.setPosixFilePermissions(java, PosixFilePermissions.fromString("rwxr-xr-x"));
+        maven("3.9.9");
+        Map<String, String> environment = Map.of("JAVA_HOME", home.toString());
+        Files.writeString(home.resolve("release"), "IMPLEMENTOR=\"x\"\nJAVA_VERSION=\"17.0.2\"\n");
+        assertThat(run(0, environment, "up")).contains("dev.sluice.bridge.Main up");
+        Files.writeString(home.resolve("release"), "JAVA_VERSION=\"11.0.2\"\n");
+        assertThat(run(1, environment, "up")).contains("Java 17 or later is needed, " + java + " is 11.0.2");
+        Files.writeString(home.resolve("release"), "of something else\n");
+        assertThat(run(1, environment, "up")).contains(java + " does not tell its version");
     }
 
     @Test
