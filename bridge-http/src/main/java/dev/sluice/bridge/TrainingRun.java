@@ -30,7 +30,7 @@ import org.jspecify.annotations.Nullable;
  * monitoring asks, stops the service, looks at its local log, and deletes the directory. It listens on a free port of
  * 127.0.0.1 and reads no setting of the user.
  */
-public final class TrainingRun {
+final class TrainingRun {
     private static final int ROUNDS = 50;
     private static final int OK = 200;
     private static final int FAILED = 1;

@@ -10,6 +10,8 @@
  *       maintenance. {@code BridgeState} gathers the state of the parts for the routes that show it.
  *   <li>{@code StopWithProcess} hears of SIGTERM and closes the service; {@code ShutdownGrace} is the first phase of
  *       the stop, in which load balancers notice it.
+ *   <li>{@code TrainingRun} is a short life of the service after a build, from which later starts profit. The launcher
+ *       starts it.
  *   <li>{@code LocalKey} and {@code ScratchDirectory} are the encryption key and the temporary files in the data
  *       directory.
  * </ul>

@@ -2,6 +2,7 @@ package dev.sluice.bridge;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.sluice.bridge.e2e.SmallestHeap;
 import java.io.File;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -15,8 +16,6 @@ import java.util.concurrent.TimeUnit;
 import java.util.jar.Attributes;
 import java.util.jar.JarOutputStream;
 import java.util.jar.Manifest;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
@@ -178,18 +177,42 @@ class LauncherTest {
     }
 
     @Test
-    void givesAHeapUnlessTheUserDoes() throws Exception {
+    void givesTheSmallestHeapUnlessTheUserGivesOne() throws Exception {
         java("17");
         maven("3.9.9");
-        Matcher given = Pattern.compile(" -Xmx(\\d+)m -cp ").matcher(run(0, "up"));
-        assertThat(given.find()).isTrue();
-        assertThat(Integer.parseInt(given.group(1))).isBetween(192, 1024);
-        assertThat(run(0, Map.of("SLUICE_JAVA_OPTS", "-Dx=y"), "up")).containsPattern("-Xmx\\d+m -Dx=y -cp");
-        for (String own : List.of("-Xms64m -Xmx192m", "-XX:MaxRAMPercentage=70", "-XX:MaxHeapSize=1g")) {
+        assertThat(run(0, "up")).contains("-XX:+ExitOnOutOfMemoryError -Xms64m -Xmn48m " + SmallestHeap.HEAP + " -cp");
+        assertThat(run(0, Map.of("SLUICE_JAVA_OPTS", "-Dx=y"), "up"))
+                .contains("-Xms64m -Xmn48m " + SmallestHeap.HEAP + " -Dx=y -cp");
+        for (String own : List.of("-Xms32m -Xmx1g", "-XX:MaxRAMPercentage=70", "-XX:MaxHeapSize=1g")) {
             assertThat(run(0, Map.of("SLUICE_JAVA_OPTS", own), "up"))
                     .contains("-XX:+ExitOnOutOfMemoryError " + own + " -cp");
             assertThat(run(0, Map.of("JDK_JAVA_OPTIONS", own), "up")).contains("-XX:+ExitOnOutOfMemoryError -cp");
         }
+    }
+
+    @Test
+    void returnsFreeMemoryToTheSystemWhereJavaCanDoThat() throws Exception {
+        maven("3.9.9");
+        for (String able : List.of("17.0.9", "17.0.15+6", "21.0.1", "22", "25.0.1")) {
+            java(able);
+            assertThat(run(0, Map.of("OSTYPE", "linux-gnu"), "up"))
+                    .as(able)
+                    .contains(" -XX:TrimNativeHeapInterval=10000 -cp");
+            assertThat(run(0, Map.of("OSTYPE", "darwin22"), "up")).as(able).doesNotContain("TrimNative");
+        }
+        for (String unable : List.of("17", "17.0.8", "18.0.2", "20.0.9", "21", "21.0.0", "21-ea")) {
+            java(unable);
+            assertThat(run(0, Map.of("OSTYPE", "linux-gnu"), "up")).as(unable).doesNotContain("TrimNative");
+        }
+    }
+
+    @Test
+    void keepsTheMemoryOfTheCLibraryInOneArenaUnlessTheUserWantsMore() throws Exception {
+        program("java", "[ \"$1\" = -version ] && echo 'openjdk version \"17\"' >&2 || echo \"$MALLOC_ARENA_MAX\"");
+        maven("3.9.9");
+        run(0, "up");
+        assertThat(run(0, "up")).isEqualTo("1\n");
+        assertThat(run(0, Map.of("MALLOC_ARENA_MAX", "4"), "up")).isEqualTo("4\n");
     }
 
     /** A Java that writes an archive when it is told to, and ends a training run with a status. */

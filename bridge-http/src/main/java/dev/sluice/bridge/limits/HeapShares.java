@@ -2,7 +2,7 @@ package dev.sluice.bridge.limits;
 
 /**
  * Divides the heap between the parts of the service. {@code docs/operations.md} has the table. At the smallest heap,
- * 192 MB, the shares leave room for long-lived objects and for garbage.
+ * 200 MB, the shares leave room for long-lived objects and for garbage.
  */
 public final class HeapShares {
     /**

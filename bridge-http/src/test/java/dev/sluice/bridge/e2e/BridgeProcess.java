@@ -37,7 +37,8 @@ final class BridgeProcess implements AutoCloseable {
     /** The same with a heap of its own and the options of {@code ./sluice up}. */
     static BridgeProcess startWithHeap(String heap, Path data, Map<String, String> environment)
             throws IOException, InterruptedException {
-        return startWith(List.of(heap, "-XX:+UseParallelGC", "-XX:+ExitOnOutOfMemoryError"), data, environment);
+        return startWith(
+                List.of("-Xms64m", "-Xmn48m", heap, "-XX:+UseParallelGC", "-XX:+ExitOnOutOfMemoryError"), data, environment);
     }
 
     /** The same with other options of the Java virtual machine. */
