@@ -59,7 +59,7 @@ final class Floors implements AutoCloseable {
             }
             startSeconds = (System.nanoTime() - begin) / 1e9;
             load = new Load(server.address(), List.of(stream));
-            observer = new Observer(new Observer.Sight(null, "", server.pid(), 0, null, null));
+            observer = new Observer(new Observer.Sight(null, "", server.pid(), 0, null, null, null));
             load.run(warmup);
         } catch (IOException | RuntimeException | Error e) {
             server.close();
@@ -175,7 +175,7 @@ final class Floors implements AutoCloseable {
     }
 
     @Override
-    public void close() throws IOException {
+    void close() throws IOException {
         try (server) {
             load.close();
         }

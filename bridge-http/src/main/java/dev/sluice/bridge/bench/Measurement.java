@@ -18,11 +18,13 @@ final class Measurement {
     private final Observer observer;
     private final Map<Reading, Double> begin;
     private final Map<String, Double> threads;
+    private final double writtenBefore;
     private final long beginNanos;
 
     private Measurement(Observer observer) throws IOException, SQLException {
         this.observer = observer;
         checkpoint(); // What earlier loads have left to be written does not belong to this one.
+        this.writtenBefore = observer.written();
         this.begin = observer.read();
         this.threads = observer.threads();
         this.beginNanos = System.nanoTime();
@@ -62,9 +64,7 @@ final class Measurement {
                 .set(Figure.COLLECTION_TIME, change(end, Reading.COLLECTION_MILLIS));
         threads(messages, result);
         checkpoint(); // Pages that are only in memory belong to the messages too.
-        result.set(
-                Figure.DISK_BYTES,
-                (observer.written() - begin.getOrDefault(Reading.WRITTEN, Double.NaN)) / work.payloadBytes);
+        result.set(Figure.DISK_BYTES, (observer.written() - writtenBefore) / work.payloadBytes);
         observer.describeMemory(result);
     }
 

@@ -2,9 +2,9 @@ package dev.sluice.bridge.bench;
 
 import java.io.IOException;
 import java.net.InetSocketAddress;
+import java.nio.file.Path;
 import java.sql.SQLException;
 import java.util.EnumMap;
-import java.util.List;
 import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -20,7 +20,6 @@ final class Observer {
         CPU_POSTGRES,
         CPU_DRIVER,
         CPU_MACHINE,
-        WRITTEN,
         WAL_BYTES,
         WAL_SYNCS,
         COMMITS,
@@ -39,6 +38,7 @@ final class Observer {
      * @param metrics where the bridge tells its metrics; null if the server is none
      * @param pid process of the server; 0 if not known
      * @param postgresPid first process of PostgreSQL; 0 if not known
+     * @param disk a directory on the disk to which both write; null if not known
      */
     record Sight(
             @Nullable InetSocketAddress metrics,
@@ -46,7 +46,8 @@ final class Observer {
             long pid,
             long postgresPid,
             @Nullable BenchDatabase database,
-            @Nullable JvmView jvm) {}
+            @Nullable JvmView jvm,
+            @Nullable Path disk) {}
 
     Observer(Sight sight) {
         this.sight = sight;
@@ -72,7 +73,6 @@ final class Observer {
             readings.put(Reading.COLLECTIONS, sight.jvm.collections());
             readings.put(Reading.COLLECTION_MILLIS, sight.jvm.collectionMillis());
         }
-        readings.put(Reading.WRITTEN, written());
         threads = sight.pid > 0 ? ProcessFiles.cpuByThread(sight.pid) : Map.of();
         readings.put(
                 Reading.CPU_POSTGRES, sight.postgresPid > 0 ? ProcessFiles.cpuOfTree(sight.postgresPid) : Double.NaN);
@@ -88,12 +88,9 @@ final class Observer {
         return threads;
     }
 
-    /** Returns the bytes that server and PostgreSQL have written to disk. */
-    double written() {
-        if (sight.pid == 0 || sight.postgresPid == 0) {
-            return Double.NaN;
-        }
-        return ProcessFiles.written(List.of(sight.pid)) + ProcessFiles.written(ProcessFiles.tree(sight.postgresPid));
+    /** Returns the bytes that the disk of server and PostgreSQL has written, after it wrote what waits in memory. */
+    double written() throws IOException {
+        return sight.disk == null ? Double.NaN : ProcessFiles.written(sight.disk);
     }
 
     private double logSyncs(InetSocketAddress metrics) throws IOException {

@@ -16,6 +16,11 @@ import java.util.stream.Stream;
 /** What Linux tells of processes in {@code /proc}. A value that the system does not tell is NaN. */
 final class ProcessFiles {
     private static final Path PROC = Path.of("/proc");
+    private static final Path DEVICES = Path.of("/sys/dev/block");
+    /** Field of the statistics of a device, counted from 0, in units of 512 bytes. */
+    private static final int SECTORS_WRITTEN = 6;
+
+    private static final double BYTES_OF_A_SECTOR = 512;
     /** The unit of times in {@code stat}; Linux has had 100 a second for user space on all platforms. */
     private static final double TICKS_A_SECOND = 100;
     /** Fields of {@code stat} behind the name of the program, counted from 0: proc(5). */
@@ -130,14 +135,49 @@ final class ProcessFiles {
         }
     }
 
-    /** Returns the bytes that processes have caused to be written to disk. */
-    static double written(List<Long> pids) {
-        double sum = 0;
-        for (long pid : pids) {
-            double bytes = field(PROC.resolve(pid + "/io"), "write_bytes");
-            sum += Double.isNaN(bytes) && pids.size() > 1 ? 0 : bytes;
+    /**
+     * Returns the bytes that the disk below a directory has written for all programs, after it wrote what waits in
+     * memory. The counts that Linux keeps for each process do not tell this: a write of a few bytes counts as large as
+     * the piece of the page cache that it changes, which can be a megabyte, whatever reaches the disk.
+     */
+    static double written(Path directory) throws IOException {
+        if (!Files.isDirectory(DEVICES)) {
+            return Double.NaN;
         }
-        return sum;
+        sync(directory);
+        long device = ((Number) Files.getAttribute(directory, "unix:dev")).longValue();
+        Path statistics = DEVICES.resolve(name(device)).resolve("stat");
+        return Files.exists(statistics) ? deviceWritten(Files.readString(statistics)) : Double.NaN;
+    }
+
+    /** Returns the name of a device, which is its two numbers, as {@code makedev(3)} packs them. */
+    static String name(long device) {
+        long major = (device >>> 8 & 0xfff) | (device >>> 32 & ~0xfffL);
+        long minor = (device & 0xff) | (device >>> 12 & 0xffffff00L);
+        return major + ":" + minor;
+    }
+
+    /** Returns the bytes written that the statistics of a device tell; NaN if they are no such statistics. */
+    static double deviceWritten(String statistics) {
+        String[] fields = statistics.strip().split(" +");
+        return fields.length > SECTORS_WRITTEN
+                ? Double.parseDouble(fields[SECTORS_WRITTEN]) * BYTES_OF_A_SECTOR
+                : Double.NaN;
+    }
+
+    private static void sync(Path directory) throws IOException {
+        var command = new ProcessBuilder("sync", "--file-system", directory.toString());
+        try {
+            Process sync = command.redirectErrorStream(true)
+                    .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+                    .start();
+            if (sync.waitFor() != 0) {
+                throw new IOException("cannot sync the disk of " + directory);
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IOException("interrupted while the disk of " + directory + " is synced", e);
+        }
     }
 
     /** Returns the memory that a process has in RAM, in MB. */
@@ -158,6 +198,20 @@ final class ProcessFiles {
             sum += Double.isNaN(memory) && pids.size() > 1 ? 0 : memory;
         }
         return sum / KIB_A_MIB;
+    }
+
+    /** Returns the threads of a process. */
+    static double threads(long pid) {
+        return field(PROC.resolve(pid + "/status"), "Threads");
+    }
+
+    /** Returns the files and sockets that a process has open. */
+    static double openFiles(long pid) {
+        try (Stream<Path> files = Files.list(PROC.resolve(pid + "/fd"))) {
+            return files.count();
+        } catch (IOException e) {
+            return Double.NaN;
+        }
     }
 
     private static double field(Path file, String name) {

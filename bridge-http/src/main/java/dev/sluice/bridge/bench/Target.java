@@ -5,6 +5,7 @@ import java.net.InetSocketAddress;
 import java.net.URI;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.List;
@@ -70,9 +71,15 @@ final class Target implements AutoCloseable {
         if (own != null) {
             jvm = JvmView.attach(pid);
         }
-        var sees = new Observer(new Observer.Sight(address, host(), pid, postgres, database, jvm));
+        var sees = new Observer(new Observer.Sight(address, host(), pid, postgres, database, jvm, disk(pid)));
         observer = sees;
         return sees;
+    }
+
+    /** Returns a directory on the disk of the bridge and its database; null if they are not on this machine. */
+    private @Nullable Path disk(long pid) {
+        Path directory = own == null ? options.directory() : own.directory();
+        return pid > 0 ? directory : null;
     }
 
     /** Returns the observer of the last call of {@link #observe}. */

@@ -77,6 +77,7 @@ class BenchCommandTest {
                         "floor select-1",
                         "floor commit",
                         "floor copy");
+        boolean hasDisk = !Double.isNaN(ProcessFiles.written(work));
         for (String path : List.of("cold", "push-1", "push-100-one", "pop-auto", "pop-ack", "relay delivery")) {
             Result result = results.of(path).orElseThrow();
             assertThat(result.get(Figure.RATE)).as(path).isPositive();
@@ -86,7 +87,7 @@ class BenchCommandTest {
             assertThat(result.get(Figure.WAL_BYTES)).as(path).isNotNegative();
             assertThat(result.get(Figure.LOG_SYNCS)).as(path).isNotNegative();
             assertThat(result.get(Figure.RESIDENT) > 0).as(path).isEqualTo(IS_LINUX);
-            assertThat(result.get(Figure.DISK_BYTES) >= 0).as(path).isEqualTo(IS_LINUX);
+            assertThat(result.get(Figure.DISK_BYTES) >= 0).as(path).isEqualTo(hasDisk);
             assertThat(result.get(Figure.CPU_SERVER) > 0).as(path).isEqualTo(IS_LINUX);
         }
         assertThat(results.of("push-100").orElseThrow().get(Figure.WAL_BYTES)).isGreaterThan(200);
