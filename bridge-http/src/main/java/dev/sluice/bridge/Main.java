@@ -1,6 +1,7 @@
 package dev.sluice.bridge;
 
 import dev.sluice.bridge.bench.BenchCommand;
+import dev.sluice.bridge.bench.growth.GrowthCommand;
 import dev.sluice.bridge.cli.BufferCommand;
 import dev.sluice.bridge.cli.BufferSettings;
 import dev.sluice.bridge.cli.UsageException;
@@ -58,7 +59,9 @@ public final class Main {
                     err);
         }
         if ("bench".equals(command)) {
-            return BenchCommand.run(List.copyOf(rest), out, err);
+            return rest.contains(GrowthCommand.OPTION)
+                    ? GrowthCommand.run(List.copyOf(rest), out, err)
+                    : BenchCommand.run(List.copyOf(rest), out, err);
         }
         if (!"up".equals(command)) {
             err.println("sluice: the command must be: up [--config FILE], buffer or bench");

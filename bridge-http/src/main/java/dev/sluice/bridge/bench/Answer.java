@@ -11,7 +11,7 @@ import java.util.Locale;
  * The answer of HTTP/1.1 that a connection is reading. It understands {@code Content-Length} and chunks, and keeps the
  * bytes where they were read. Owned by one thread.
  */
-final class Answer {
+public final class Answer {
     private static final BytePattern END_OF_HEAD = new BytePattern("\r\n\r\n");
     private static final int FIRST_BYTES = 16 * 1024;
     private static final int STATUS_AT = 9;
@@ -133,11 +133,11 @@ final class Answer {
         }
     }
 
-    int status() {
+    public int status() {
         return status;
     }
 
-    boolean isSuccess() {
+    public boolean isSuccess() {
         return status / 100 == 2;
     }
 
@@ -155,7 +155,7 @@ final class Answer {
     }
 
     /** Returns the body as text. */
-    String text() {
+    public String text() {
         return new String(bytes, from, to - from, StandardCharsets.UTF_8);
     }
 }

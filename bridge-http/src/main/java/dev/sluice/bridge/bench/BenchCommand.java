@@ -28,11 +28,12 @@ public final class BenchCommand {
     public static final int WRONG_USAGE = 2;
 
     /** System property with the script that starts a bridge; without it, a bridge is started from the class path. */
-    private static final String LAUNCHER = "sluice.bench.launcher";
+    public static final String LAUNCHER = "sluice.bench.launcher";
 
     static final String USAGE = """
             sluice bench [OPTIONS]             measures a bridge that it starts, in a temporary directory
             sluice bench --compare A B         compares two files of results; measures nothing
+            sluice bench --growth …            measures curves; sluice bench --growth --help lists its options
 
               --scenario NAME[,NAME…]          measures these only: %s
               --url URL                        measures the bridge that runs there; what cannot be seen is unknown

@@ -14,7 +14,7 @@ import org.postgresql.copy.CopyManager;
  * The database behind the bridge: its counters, and the floors that are measured in it. Its tables are in the schema
  * {@code sluice_bench}, which {@link #close} drops. Owned by one thread.
  */
-final class BenchDatabase implements AutoCloseable {
+public final class BenchDatabase implements AutoCloseable {
     private static final Statements SQL = Statements.read(BenchDatabase.class, "bench_database.sql", "sluice");
     private static final int WAL_IN_PG_STAT_IO = 180_000;
     private static final int PIECE_BYTES = 256 * 1024;
@@ -34,7 +34,7 @@ final class BenchDatabase implements AutoCloseable {
     }
 
     /** Opens a connection of its own to an address of JDBC, which also names user and password. */
-    static BenchDatabase open(String url) throws SQLException {
+    public static BenchDatabase open(String url) throws SQLException {
         Connection connection = DriverManager.getConnection(url);
         try {
             var database = new BenchDatabase(connection);
@@ -50,11 +50,11 @@ final class BenchDatabase implements AutoCloseable {
         }
     }
 
-    String version() {
+    public String version() {
         return versionName;
     }
 
-    double walBytes() throws SQLException {
+    public double walBytes() throws SQLException {
         return number("wal-bytes");
     }
 
@@ -72,7 +72,7 @@ final class BenchDatabase implements AutoCloseable {
     }
 
     /** Writes everything to the data files that is only in memory and in the write-ahead log. */
-    void checkpoint() throws SQLException {
+    public void checkpoint() throws SQLException {
         SQL.on(connection, "checkpoint").execute();
     }
 

@@ -1,7 +1,7 @@
 package dev.sluice.bridge.bench;
 
 /** The benchmark cannot be run, or the words of its command line are invalid. The message is for a person. */
-final class BenchException extends Exception {
+public final class BenchException extends Exception {
     private static final long serialVersionUID = 1L;
 
     private final boolean isUsage;
@@ -12,15 +12,15 @@ final class BenchException extends Exception {
     }
 
     /** Returns an exception for words that are no command line. */
-    static BenchException usage(String message) {
+    public static BenchException usage(String message) {
         return new BenchException(message, true);
     }
 
-    static BenchException failed(String message) {
+    public static BenchException failed(String message) {
         return new BenchException(message, false);
     }
 
-    boolean isUsage() {
+    public boolean isUsage() {
         return isUsage;
     }
 }

@@ -13,7 +13,7 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /** The parsed words after {@code sluice bench}. */
-final class BenchOptions {
+public final class BenchOptions {
     private static final double MAX_SECONDS = 3600;
     private static final int MAX_ROUNDS = 100;
     private static final int MIN_PAYLOAD = 100;
@@ -88,7 +88,7 @@ final class BenchOptions {
         }
     }
 
-    private static String value(String option, Queue<String> rest) throws BenchException {
+    public static String value(String option, Queue<String> rest) throws BenchException {
         String value = rest.poll();
         if (value == null || value.isEmpty()) {
             throw BenchException.usage(option + (option.equals("--compare") ? " needs two files" : " needs a value"));
@@ -108,7 +108,7 @@ final class BenchOptions {
         }
     }
 
-    private static double number(String option, String value, double least, double most) throws BenchException {
+    public static double number(String option, String value, double least, double most) throws BenchException {
         try {
             double number = Double.parseDouble(value);
             if (number >= least && number <= most) {
@@ -133,7 +133,7 @@ final class BenchOptions {
         }
     }
 
-    private static Path path(String option, String value) throws BenchException {
+    public static Path path(String option, String value) throws BenchException {
         try {
             return Path.of(value);
         } catch (InvalidPathException e) {

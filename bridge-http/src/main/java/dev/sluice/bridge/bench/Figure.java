@@ -4,7 +4,7 @@ import java.util.Optional;
 import java.util.stream.Stream;
 
 /** A number that the benchmark finds out about a path. Its key is the name in the file of results. */
-enum Figure {
+public enum Figure {
     RATE("messages_per_second", "msg/s", 0, Better.HIGHER),
     REQUESTS("requests_per_second", "req/s", 0, Better.HIGHER),
     P50("p50_ms", "p50 ms", 2, Better.LOWER),
@@ -50,16 +50,16 @@ enum Figure {
         this.better = better;
     }
 
-    String key() {
+    public String key() {
         return key;
     }
 
     /** Returns the head of the column. */
-    String header() {
+    public String header() {
         return header;
     }
 
-    int decimals() {
+    public int decimals() {
         return decimals;
     }
 
@@ -67,7 +67,7 @@ enum Figure {
         return better;
     }
 
-    static Optional<Figure> of(String key) {
+    public static Optional<Figure> of(String key) {
         return Stream.of(values()).filter(figure -> figure.key.equals(key)).findFirst();
     }
 }

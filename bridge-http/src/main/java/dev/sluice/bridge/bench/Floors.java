@@ -175,7 +175,7 @@ final class Floors implements AutoCloseable {
     }
 
     @Override
-    void close() throws IOException {
+    public void close() throws IOException {
         try (server) {
             load.close();
         }

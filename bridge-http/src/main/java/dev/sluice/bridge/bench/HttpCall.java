@@ -8,17 +8,17 @@ import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 
 /** A connection for one request after another, on which the caller waits for the answer. */
-final class HttpCall implements AutoCloseable {
+public final class HttpCall implements AutoCloseable {
     private final SocketChannel channel;
     private final Answer answer = new Answer();
 
-    HttpCall(InetSocketAddress address) throws IOException {
+    public HttpCall(InetSocketAddress address) throws IOException {
         channel = SocketChannel.open(address);
         channel.setOption(StandardSocketOptions.TCP_NODELAY, true);
     }
 
     /** Sends a request and waits for its answer, which is valid until the next call. */
-    Answer send(ByteBuffer request) throws IOException {
+    public Answer send(ByteBuffer request) throws IOException {
         while (request.hasRemaining()) {
             channel.write(request);
         }

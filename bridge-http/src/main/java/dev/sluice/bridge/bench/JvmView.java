@@ -3,11 +3,13 @@ package dev.sluice.bridge.bench;
 import com.sun.tools.attach.AttachNotSupportedException;
 import com.sun.tools.attach.VirtualMachine;
 import java.io.IOException;
+import java.lang.management.ManagementFactory;
 import java.util.HashMap;
 import java.util.Map;
 import javax.management.JMException;
 import javax.management.MBeanServerConnection;
 import javax.management.ObjectName;
+import javax.management.openmbean.CompositeData;
 import javax.management.remote.JMXConnector;
 import javax.management.remote.JMXConnectorFactory;
 import javax.management.remote.JMXServiceURL;
@@ -16,7 +18,7 @@ import javax.management.remote.JMXServiceURL;
  * What another Java process tells of itself through JMX: bytes allocated and garbage collections. It attaches to the
  * process, which needs the same user. Owned by one thread.
  */
-final class JvmView implements AutoCloseable {
+public final class JvmView implements AutoCloseable {
     private final JMXConnector connector;
     private final MBeanServerConnection beans;
     private final ObjectName threading;
@@ -37,7 +39,7 @@ final class JvmView implements AutoCloseable {
      * @throws IOException if that is not possible
      */
     @SuppressWarnings("BanJNDI") // The address comes from a process that the benchmark has started.
-    static JvmView attach(long pid) throws IOException {
+    public static JvmView attach(long pid) throws IOException {
         try {
             VirtualMachine machine = VirtualMachine.attach(String.valueOf(pid));
             try {
@@ -69,6 +71,26 @@ final class JvmView implements AutoCloseable {
             return allocated.values().stream().mapToDouble(Long::doubleValue).sum();
         } catch (JMException e) {
             throw new IOException("the process does not tell what it allocates: " + e.getMessage(), e);
+        }
+    }
+
+    /** Returns the bytes of the heap that objects have, with those that the next collection will free. */
+    public double usedHeap() throws IOException {
+        return memory("used");
+    }
+
+    /** Returns the bytes of the heap that the process has from the system. */
+    public double committedHeap() throws IOException {
+        return memory("committed");
+    }
+
+    private double memory(String key) throws IOException {
+        try {
+            var usage = (CompositeData)
+                    beans.getAttribute(new ObjectName(ManagementFactory.MEMORY_MXBEAN_NAME), "HeapMemoryUsage");
+            return ((Number) usage.get(key)).doubleValue();
+        } catch (JMException e) {
+            throw new IOException("the process does not tell of its heap: " + e.getMessage(), e);
         }
     }
 

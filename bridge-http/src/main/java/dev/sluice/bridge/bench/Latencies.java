@@ -8,7 +8,7 @@ import org.HdrHistogram.Histogram;
  * was due during the stall counts with the time that it waited. So the percentiles show what users of the service feel
  * (no coordinated omission).
  */
-final class Latencies {
+public final class Latencies {
     private static final long LONGEST_NANOS = TimeUnit.HOURS.toNanos(1);
     private static final int DIGITS = 3;
     private static final double NANOS_A_MILLISECOND = 1e6;
@@ -20,21 +20,26 @@ final class Latencies {
         histogram.recordValue(Math.max(0, Math.min(LONGEST_NANOS, answeredNanos - dueNanos)));
     }
 
-    void reset() {
+    /** Adds all times of another one. */
+    public void add(Latencies other) {
+        histogram.add(other.histogram);
+    }
+
+    public void reset() {
         histogram.reset();
     }
 
-    long count() {
+    public long count() {
         return histogram.getTotalCount();
     }
 
     /** Returns the time in milliseconds that {@code percent} of the requests did not exceed; NaN without requests. */
-    double percentile(double percent) {
+    public double percentile(double percent) {
         return count() == 0 ? Double.NaN : histogram.getValueAtPercentile(percent) / NANOS_A_MILLISECOND;
     }
 
     /** Sets the percentiles of a result. */
-    void describe(Result result) {
+    public void describe(Result result) {
         result.set(Figure.P50, percentile(50))
                 .set(Figure.P90, percentile(90))
                 .set(Figure.P99, percentile(99))

@@ -16,7 +16,7 @@ import org.jspecify.annotations.Nullable;
  * Drives streams of requests on one thread without blocking. It shares the machine with the service, so it costs
  * little: connections are kept, requests are prepared bytes, and answers are not parsed.
  */
-final class Load implements AutoCloseable {
+public final class Load implements AutoCloseable {
     /** How long a connection waits after an answer without messages. */
     private static final long PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(2);
     /** How long an open loop sleeps if nothing is due: a selector can only sleep whole milliseconds. */
@@ -33,7 +33,7 @@ final class Load implements AutoCloseable {
     private long answers;
     private @Nullable IOException failure;
 
-    Load(InetSocketAddress address, List<LoadStream> streams) throws IOException {
+    public Load(InetSocketAddress address, List<LoadStream> streams) throws IOException {
         this.streams = List.copyOf(streams);
         this.selector = Selector.open();
         try {
@@ -56,7 +56,7 @@ final class Load implements AutoCloseable {
      * @return the seconds until the last answer
      * @throws IOException if the service closes a connection or does not answer
      */
-    double run(Duration time) throws IOException {
+    public double run(Duration time) throws IOException {
         long start = System.nanoTime();
         long end = start + time.toNanos();
         streams.forEach(stream -> stream.begin(start, end));

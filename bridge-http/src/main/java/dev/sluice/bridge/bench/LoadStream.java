@@ -8,7 +8,7 @@ import org.jspecify.annotations.Nullable;
  * the answer to the last one. In an open loop requests are due at a fixed rate, whether the service keeps up or not; a
  * request whose connection is still busy waits, and that time counts. One thread uses it.
  */
-final class LoadStream {
+public final class LoadStream {
     private static final double NANOS_A_SECOND = 1e9;
 
     private final Traffic traffic;
@@ -31,7 +31,7 @@ final class LoadStream {
         this.share = share;
     }
 
-    static LoadStream closed(Traffic traffic, int connections) {
+    public static LoadStream closed(Traffic traffic, int connections) {
         return new LoadStream(traffic, connections, 0, 1);
     }
 
@@ -41,14 +41,14 @@ final class LoadStream {
      * @param rate how many requests are due each second
      * @param share the part of the time of a run in which requests are due; the rest is for others to finish
      */
-    static LoadStream open(Traffic traffic, int connections, double rate, double share) {
+    public static LoadStream open(Traffic traffic, int connections, double rate, double share) {
         if (rate <= 0) {
             throw new IllegalArgumentException("the rate of an open loop must be positive, was " + rate);
         }
         return new LoadStream(traffic, connections, NANOS_A_SECOND / rate, share);
     }
 
-    Traffic traffic() {
+    public Traffic traffic() {
         return traffic;
     }
 
@@ -61,17 +61,17 @@ final class LoadStream {
     }
 
     /** Returns the times of requests. */
-    Latencies requests() {
+    public Latencies requests() {
         return requests;
     }
 
     /** Returns the times of requests that follow another one, such as acknowledgements. */
-    Latencies followUps() {
+    public Latencies followUps() {
         return followUps;
     }
 
     /** Returns how many requests were answered, without those that follow another one. */
-    long answered() {
+    public long answered() {
         return answered;
     }
 

@@ -6,7 +6,7 @@ import java.sql.SQLException;
 import java.util.Map;
 
 /** The time between two readings of all counters, and what happened in it. Owned by one thread. */
-final class Measurement {
+public final class Measurement {
     private static final double MICROS_A_SECOND = 1e6;
     private static final double PER_THOUSAND = 1000;
     /** Threads that took less than this part of the processor time are not named. */
@@ -30,7 +30,7 @@ final class Measurement {
         this.beginNanos = System.nanoTime();
     }
 
-    static Measurement begin(Observer observer) throws IOException, SQLException {
+    public static Measurement begin(Observer observer) throws IOException, SQLException {
         return new Measurement(observer);
     }
 
@@ -41,10 +41,10 @@ final class Measurement {
      * @param requests requests, without acknowledgements
      * @param payloadBytes bytes of the payloads of all messages
      */
-    record Work(double seconds, long messages, long requests, long failed, double payloadBytes) {}
+    public record Work(double seconds, long messages, long requests, long failed, double payloadBytes) {}
 
     /** Reads the counters again and sets the figures of a result. */
-    void end(Work work, Result result) throws IOException, SQLException {
+    public void end(Work work, Result result) throws IOException, SQLException {
         Map<Reading, Double> end = observer.read();
         double elapsed = (System.nanoTime() - beginNanos) / 1e9;
         double messages = work.messages;

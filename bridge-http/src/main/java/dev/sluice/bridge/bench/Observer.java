@@ -11,7 +11,7 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /** Reads all counters of a server and of what stands behind it. What it cannot see is missing. Owned by one thread. */
-final class Observer {
+public final class Observer {
     private static final Pattern LOG_SYNCS = Pattern.compile("(?m)^sluice_log_syncs_total(?:\\{[^}]*})? ([0-9.eE+]+)$");
 
     /** A counter that is read before and after a load. */
@@ -40,7 +40,7 @@ final class Observer {
      * @param postgresPid first process of PostgreSQL; 0 if not known
      * @param disk a directory on the disk to which both write; null if not known
      */
-    record Sight(
+    public record Sight(
             @Nullable InetSocketAddress metrics,
             String host,
             long pid,
@@ -49,11 +49,11 @@ final class Observer {
             @Nullable JvmView jvm,
             @Nullable Path disk) {}
 
-    Observer(Sight sight) {
+    public Observer(Sight sight) {
         this.sight = sight;
     }
 
-    Sight sight() {
+    public Sight sight() {
         return sight;
     }
 

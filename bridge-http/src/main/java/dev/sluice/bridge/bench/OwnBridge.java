@@ -19,7 +19,7 @@ import org.jspecify.annotations.Nullable;
  * A bridge that the benchmark starts, in a process of its own, with a data directory that is deleted in the end. If
  * nobody sets {@code connection.url}, it runs its embedded PostgreSQL in that directory. Owned by one thread.
  */
-final class OwnBridge implements AutoCloseable {
+public final class OwnBridge implements AutoCloseable {
     private static final long LONGEST_START_NANOS = TimeUnit.SECONDS.toNanos(180);
     private static final int LONGEST_STOP_SECONDS = 60;
     private static final long POLL_MILLIS = 5;
@@ -40,7 +40,7 @@ final class OwnBridge implements AutoCloseable {
      * @param launcher the script {@code sluice}; null to start the class from the class path of this process
      * @param config a file of settings; null for none
      */
-    record Program(@Nullable Path launcher, @Nullable Path config) {
+    public record Program(@Nullable Path launcher, @Nullable Path config) {
         /** The options of the script, for a process that is started without it. */
         private static final List<String> OPTIONS = List.of("-XX:+UseParallelGC", "-Xmx512m");
 
@@ -71,7 +71,7 @@ final class OwnBridge implements AutoCloseable {
         }
     }
 
-    OwnBridge(Program program, Path parent) throws IOException {
+    public OwnBridge(Program program, Path parent) throws IOException {
         this.program = program;
         this.directory = Files.createTempDirectory(parent, "sluice-bench-");
         try (var socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
@@ -80,16 +80,16 @@ final class OwnBridge implements AutoCloseable {
         Runtime.getRuntime().addShutdownHook(stopper);
     }
 
-    InetSocketAddress address() {
+    public InetSocketAddress address() {
         return new InetSocketAddress(InetAddress.getLoopbackAddress(), port);
     }
 
-    long pid() {
+    public long pid() {
         Process running = process;
         return running == null ? 0 : running.pid();
     }
 
-    Path directory() {
+    public Path directory() {
         return directory;
     }
 
@@ -102,7 +102,7 @@ final class OwnBridge implements AutoCloseable {
      *
      * @return the seconds from the start of the process until the answer
      */
-    double start(ByteBuffer push) throws IOException, InterruptedException, BenchException {
+    public double start(ByteBuffer push) throws IOException, InterruptedException, BenchException {
         var builder = new ProcessBuilder(program.command()).redirectErrorStream(true);
         builder.redirectOutput(ProcessBuilder.Redirect.appendTo(output().toFile()));
         builder.environment().put("SLUICE_DATA_DIR", directory.resolve("data").toString());
@@ -130,13 +130,13 @@ final class OwnBridge implements AutoCloseable {
     }
 
     /** Returns the end of what the bridge has printed. */
-    String lastLines() throws IOException {
+    public String lastLines() throws IOException {
         List<String> lines = Files.readAllLines(output());
         return String.join("\n", lines.subList(Math.max(0, lines.size() - LAST_LINES), lines.size()));
     }
 
     /** Returns the first process of the embedded PostgreSQL; 0 if there is none. */
-    long postgresPid() throws IOException {
+    public long postgresPid() throws IOException {
         List<String> lines = postmaster();
         return lines.isEmpty() ? 0 : Long.parseLong(lines.get(0).strip());
     }
@@ -151,7 +151,7 @@ final class OwnBridge implements AutoCloseable {
     }
 
     /** Returns the address of the embedded PostgreSQL with user and password; empty if there is none. */
-    Optional<String> databaseUrl() throws IOException {
+    public Optional<String> databaseUrl() throws IOException {
         List<String> lines = postmaster();
         if (lines.size() <= PORT_LINE) {
             return Optional.empty();
@@ -163,7 +163,7 @@ final class OwnBridge implements AutoCloseable {
     }
 
     /** Stops the process, which stops its PostgreSQL. Kills both if that takes too long. */
-    void stop() throws IOException, InterruptedException {
+    public void stop() throws IOException, InterruptedException {
         Process running = process;
         if (running == null) {
             return;

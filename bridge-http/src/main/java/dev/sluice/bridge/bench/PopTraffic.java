@@ -4,18 +4,21 @@ import dev.sluice.bridge.bench.PushTraffic.Digits;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Pops of up to 100 messages. Each is acknowledged by the pop itself, or by a request that follows at once. It looks
  * for names in the bytes of the answer instead of parsing it: payloads of the benchmark do not contain those names.
  */
-final class PopTraffic implements Traffic {
+public final class PopTraffic implements Traffic {
     private static final BytePattern MESSAGES = new BytePattern("\"messages\":[");
     private static final BytePattern TRANSACTION = new BytePattern("\"transactionId\":\"");
     private static final BytePattern PARTITION = new BytePattern("\"partitionId\":\"");
     private static final BytePattern LEASE = new BytePattern("\"leaseId\":\"");
     private static final BytePattern SEQ = new BytePattern("\"seq\":");
+    private static final Pattern GROUP = Pattern.compile("\\bconsumerGroup=([^&]+)");
     private static final BytePattern REFUSED = new BytePattern("\"success\":false");
     /** Room in front of the body of an acknowledgement: the head is written when the length of the body is known. */
     private static final int HEAD_ROOM = 256;
@@ -25,6 +28,7 @@ final class PopTraffic implements Traffic {
     private final @Nullable PushTraffic pushed;
     private final Latencies delivery = new Latencies();
     private final byte[] pop;
+    private final String beginOfAck;
     private final byte[][] acknowledgements;
     private final int[] unacknowledged;
     private final long wanted;
@@ -37,24 +41,27 @@ final class PopTraffic implements Traffic {
     /**
      * How to pop.
      *
-     * @param query the query of the pop, such as {@code batch=100&autoAck=true}
+     * @param query the query of the pop, such as {@code batch=100&autoAck=true}; its consumer group acknowledges too
      * @param acknowledges whether a request acknowledges each pop
      * @param wanted how many messages there are; the traffic is done when it has received them
      * @param pushed knows when messages were due; null if that does not matter
      */
-    record Way(
+    public record Way(
             String query,
             boolean acknowledges,
             long wanted,
             @Nullable PushTraffic pushed) {}
 
-    PopTraffic(String host, String queue, Way way, int connections) {
+    public PopTraffic(String host, String queue, Way way, int connections) {
         this.host = host;
         this.acknowledges = way.acknowledges;
         this.wanted = way.wanted;
         this.pushed = way.pushed;
         this.acknowledgements = new byte[connections][HEAD_ROOM];
         this.unacknowledged = new int[connections];
+        Matcher group = GROUP.matcher(way.query);
+        this.beginOfAck =
+                "{" + (group.find() ? "\"consumerGroup\":\"" + group.group(1) + "\"," : "") + "\"acknowledgments\":[";
         this.pop = ("GET /api/v1/pop/queue/" + queue + "?" + way.query + " HTTP/1.1\r\nHost: " + host + "\r\n\r\n")
                 .getBytes(StandardCharsets.US_ASCII);
     }
@@ -120,7 +127,7 @@ final class PopTraffic implements Traffic {
 
     private ByteBuffer acknowledgement(int connection, Answer answer, int begin) {
         byte[] bytes = answer.bytes();
-        int length = put(connection, HEAD_ROOM, "{\"acknowledgments\":[");
+        int length = put(connection, HEAD_ROOM, beginOfAck);
         int at = TRANSACTION.find(bytes, begin, answer.to());
         boolean isFirst = true;
         while (at >= 0) {
@@ -193,9 +200,8 @@ final class PopTraffic implements Traffic {
         return delivery;
     }
 
-    /** Returns the first answer that was no success; null if all were. */
-    @Nullable
-    String firstFailure() {
+    @Override
+    public @Nullable String firstFailure() {
         return firstFailure;
     }
 

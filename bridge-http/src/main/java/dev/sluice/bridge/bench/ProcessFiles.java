@@ -14,7 +14,7 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /** What Linux tells of processes in {@code /proc}. A value that the system does not tell is NaN. */
-final class ProcessFiles {
+public final class ProcessFiles {
     private static final Path PROC = Path.of("/proc");
     private static final Path DEVICES = Path.of("/sys/dev/block");
     /** Field of the statistics of a device, counted from 0, in units of 512 bytes. */
@@ -38,7 +38,7 @@ final class ProcessFiles {
     private ProcessFiles() {}
 
     /** Returns a process and its descendants. */
-    static List<Long> tree(long root) {
+    public static List<Long> tree(long root) {
         var children = new HashMap<Long, List<Long>>();
         try (Stream<Path> files = Files.list(PROC)) {
             files.map(file -> String.valueOf(file.getFileName()))
@@ -181,7 +181,7 @@ final class ProcessFiles {
     }
 
     /** Returns the memory that a process has in RAM, in MB. */
-    static double resident(long pid) {
+    public static double resident(long pid) {
         return field(PROC.resolve(pid + "/status"), "VmRSS") / KIB_A_MIB;
     }
 
@@ -191,7 +191,7 @@ final class ProcessFiles {
     }
 
     /** Returns the memory of processes in MB, shared memory counted once. */
-    static double proportional(List<Long> pids) {
+    public static double proportional(List<Long> pids) {
         double sum = 0;
         for (long pid : pids) {
             double memory = field(PROC.resolve(pid + "/smaps_rollup"), "Pss");
@@ -201,12 +201,12 @@ final class ProcessFiles {
     }
 
     /** Returns the threads of a process. */
-    static double threads(long pid) {
+    public static double threads(long pid) {
         return field(PROC.resolve(pid + "/status"), "Threads");
     }
 
     /** Returns the files and sockets that a process has open. */
-    static double openFiles(long pid) {
+    public static double openFiles(long pid) {
         try (Stream<Path> files = Files.list(PROC.resolve(pid + "/fd"))) {
             return files.count();
         } catch (IOException e) {

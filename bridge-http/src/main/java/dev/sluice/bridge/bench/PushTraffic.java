@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
  * Pushes of {@code batch} messages of one partition each, partition after partition. Each connection has its request as
  * bytes, and changes only the digits in it. A message counts when it is answered {@code queued}, which means stored.
  */
-final class PushTraffic implements Traffic {
+public final class PushTraffic implements Traffic {
     private static final BytePattern QUEUED = new BytePattern("\"status\":\"queued\"");
     private static final int PARTITION_WIDTH = 6;
     private static final String NOTE = "abcdefghijklmnopqrstuvwxyz0123456789";
@@ -35,7 +35,7 @@ final class PushTraffic implements Traffic {
      * @param run makes transaction ids differ from those of other runs
      * @param payloadBytes about the bytes of a payload
      */
-    record Shape(String host, String queue, String run, int partitions, int batch, int payloadBytes) {}
+    public record Shape(String host, String queue, String run, int partitions, int batch, int payloadBytes) {}
 
     /** Numbers of a fixed width within requests, which are changed in place. */
     static final class Digits {
@@ -89,7 +89,7 @@ final class PushTraffic implements Traffic {
      *
      * @param remembered for how many messages to remember when they were due; 0 for none
      */
-    PushTraffic(Shape shape, int connections, int remembered) {
+    public PushTraffic(Shape shape, int connections, int remembered) {
         this.shape = shape;
         this.dueNanos = new long[remembered];
         Template template = template();
@@ -179,9 +179,8 @@ final class PushTraffic implements Traffic {
         return dueNanos[(int) (seq % dueNanos.length)];
     }
 
-    /** Returns the first answer that was no success; null if all were. */
-    @Nullable
-    String firstFailure() {
+    @Override
+    public @Nullable String firstFailure() {
         return firstFailure;
     }
 

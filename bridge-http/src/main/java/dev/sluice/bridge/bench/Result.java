@@ -9,22 +9,22 @@ import java.util.OptionalDouble;
  * What one path cost in one run: its figures, its multiples of floors, and the processor time of the bridge by thread.
  * A figure that is not known is missing. Owned by one thread.
  */
-final class Result {
+public final class Result {
     private final String path;
     private final Map<Figure, Double> figures = new EnumMap<>(Figure.class);
     private final Map<String, Double> multiples = new LinkedHashMap<>();
     private final Map<String, Double> threads = new LinkedHashMap<>();
 
-    Result(String path) {
+    public Result(String path) {
         this.path = path;
     }
 
-    String path() {
+    public String path() {
         return path;
     }
 
     /** Sets a figure. A value that is not a number means that the figure is not known. */
-    Result set(Figure figure, double value) {
+    public Result set(Figure figure, double value) {
         if (Double.isFinite(value)) {
             figures.put(figure, value);
         } else {
@@ -34,7 +34,7 @@ final class Result {
     }
 
     /** Returns a figure; NaN if it is not known. */
-    double get(Figure figure) {
+    public double get(Figure figure) {
         return figures.getOrDefault(figure, Double.NaN);
     }
 

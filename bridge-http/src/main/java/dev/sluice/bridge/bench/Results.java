@@ -19,7 +19,7 @@ import java.util.Optional;
  *
  * @param conditions what a reader must know to judge the figures, by name
  */
-record Results(Map<String, String> conditions, List<Result> results) {
+public record Results(Map<String, String> conditions, List<Result> results) {
     private static final ObjectMapper MAPPER = new ObjectMapper();
     private static final int FORMAT = 1;
     private static final double ROUNDING = 1e4;
@@ -49,7 +49,7 @@ record Results(Map<String, String> conditions, List<Result> results) {
     }
 
     /** Writes a file that people read too. */
-    static void writeJson(Path file, ObjectNode root) throws IOException {
+    public static void writeJson(Path file, ObjectNode root) throws IOException {
         Path folder = file.toAbsolutePath().getParent();
         if (folder != null) {
             Files.createDirectories(folder);
@@ -57,7 +57,7 @@ record Results(Map<String, String> conditions, List<Result> results) {
         Files.writeString(file, MAPPER.writerWithDefaultPrettyPrinter().writeValueAsString(root) + "\n");
     }
 
-    static ObjectNode object() {
+    public static ObjectNode object() {
         return MAPPER.createObjectNode();
     }
 
@@ -112,7 +112,7 @@ record Results(Map<String, String> conditions, List<Result> results) {
      *
      * @throws BenchException if it does not exist or is no JSON
      */
-    static JsonNode readJson(Path file) throws IOException, BenchException {
+    public static JsonNode readJson(Path file) throws IOException, BenchException {
         if (!Files.isRegularFile(file)) {
             throw BenchException.failed("there is no file " + file);
         }

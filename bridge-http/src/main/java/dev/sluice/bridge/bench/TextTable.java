@@ -5,7 +5,7 @@ import java.util.List;
 import java.util.Locale;
 
 /** A table of text for a terminal: the first column to the left, all others to the right. Owned by one thread. */
-final class TextTable {
+public final class TextTable {
     /** Stands for a figure that is not known, or that a path does not have. */
     static final String UNKNOWN = "?";
 
@@ -13,11 +13,11 @@ final class TextTable {
 
     private final List<List<String>> rows = new ArrayList<>();
 
-    TextTable(List<String> headers) {
+    public TextTable(List<String> headers) {
         rows.add(List.copyOf(headers));
     }
 
-    void row(List<String> cells) {
+    public void row(List<String> cells) {
         rows.add(List.copyOf(cells));
     }
 
@@ -26,7 +26,7 @@ final class TextTable {
     }
 
     /** Returns a number with a fixed count of decimals. */
-    static String number(double value, int decimals) {
+    public static String number(double value, int decimals) {
         return Double.isNaN(value) ? UNKNOWN : String.format(Locale.ROOT, "%,." + decimals + "f", value);
     }
 

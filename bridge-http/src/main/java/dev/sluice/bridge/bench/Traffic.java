@@ -4,7 +4,7 @@ import java.nio.ByteBuffer;
 import org.jspecify.annotations.Nullable;
 
 /** What the connections of a stream send, and what they make of the answers. One thread calls it. */
-interface Traffic {
+public interface Traffic {
     /**
      * Returns the next request of a connection.
      *
@@ -29,6 +29,11 @@ interface Traffic {
     /** Returns whether everything is done before the time is over. */
     default boolean isDone() {
         return false;
+    }
+
+    /** Returns the first answer that was no success; null if all were, or if that is not known. */
+    default @Nullable String firstFailure() {
+        return null;
     }
 
     /** Returns how many messages were sent or received since the last {@link #reset}. */

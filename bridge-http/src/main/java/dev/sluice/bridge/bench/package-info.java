@@ -48,10 +48,13 @@
  *
  * <p>Everything runs on the thread of the command, also the load: the counters are read while no request is in flight.
  * What cannot be seen is unknown, and never zero. The benchmark deletes what it makes: the temporary directory, the
- * schema {@code sluice_bench}, and its queues if the bridge goes on running. No package uses this one, apart from the
- * main class.
+ * schema {@code sluice_bench}, and its queues if the bridge goes on running.
  *
- * <p>Public type: {@code BenchCommand}, which the main class calls.
+ * <p>Bytes on disk are those that the disk itself counts. The counts of a process are not used: Linux counts a whole
+ * piece of its page cache when a program changes a page of it.
+ *
+ * <p>Public types: {@code BenchCommand}, which the main class calls, and the loads and figures that
+ * {@code bench.growth} repeats. No other package uses this one.
  */
 @NullMarked
 package dev.sluice.bridge.bench;

@@ -108,6 +108,18 @@ class TrafficTest {
     }
 
     @Test
+    void theGroupThatPopsAcknowledges() throws IOException {
+        var way = new PopTraffic.Way("batch=2&consumerGroup=g7&subscriptionMode=all", true, 9, null);
+        ByteBuffer ack = new PopTraffic("here:1", "q", way, 1).answered(0, answer(200, popped(1)), 0);
+        assertThat(body(ack, "POST /api/v1/ack/batch")).contains("{\"consumerGroup\":\"g7\",\"acknowledgments\":[{");
+        var none = new PopTraffic.Way("batch=2", true, 9, null);
+        ByteBuffer plain = new PopTraffic("here:1", "q", none, 1).answered(0, answer(200, popped(1)), 0);
+        assertThat(body(plain, "POST /api/v1/ack/batch"))
+                .contains("{\"acknowledgments\":[{")
+                .doesNotContain("consumerGroup");
+    }
+
+    @Test
     void anEmptyPopIsNoFailureAndARefusedOneIs() throws IOException {
         var pop = new PopTraffic("here:1", "q", new PopTraffic.Way("batch=2", false, 9, null), 1);
         assertThat(pop.answered(0, answer(204, ""), 0)).isNull();
