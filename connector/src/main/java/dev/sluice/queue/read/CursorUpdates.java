@@ -1,5 +1,7 @@
 package dev.sluice.queue.read;
 
+import dev.sluice.queue.sql.BoundStatement;
+import dev.sluice.queue.sql.RoundTrip;
 import dev.sluice.queue.sql.Statements;
 import dev.sluice.queue.sql.TransactionId;
 import java.sql.Connection;
@@ -53,8 +55,25 @@ final class CursorUpdates {
         if (updates.isEmpty()) {
             return null;
         }
-        TransactionId id = statements
-                .on(connection, "release")
+        TransactionId id = bind(statements.on(connection, "release"), updates)
+                .first(TransactionId::of)
+                .orElseThrow();
+        updates.clear();
+        return id;
+    }
+
+    /** Returns the part of a round trip that writes the cursors that were added, and forgets them. */
+    List<RoundTrip.Part> parts() {
+        if (updates.isEmpty()) {
+            return List.of();
+        }
+        List<Update> written = List.copyOf(updates);
+        updates.clear();
+        return List.of(RoundTrip.Part.change(statements.get("release"), statement -> bind(statement, written)));
+    }
+
+    private static BoundStatement bind(BoundStatement statement, List<Update> updates) throws SQLException {
+        return statement
                 .set("groups", updates, Update::groupId)
                 .set("partitions", updates, Update::partitionId)
                 .set("positions", updates, Update::position)
@@ -66,11 +85,7 @@ final class CursorUpdates {
                         updates,
                         update -> array(update.failed().values()))
                 .setInts("deliveries", updates, Update::deliveries)
-                .set("delays_ms", updates, Update::delayMs)
-                .first(TransactionId::of)
-                .orElseThrow();
-        updates.clear();
-        return id;
+                .set("delays_ms", updates, Update::delayMs);
     }
 
     /** Returns the text of a PostgreSQL array, or null if there are no numbers. */

@@ -8,6 +8,9 @@ import dev.sluice.queue.PopResult.Status;
 import dev.sluice.queue.PopTarget;
 import dev.sluice.queue.PopTarget.Across;
 import dev.sluice.queue.Subscription;
+import dev.sluice.queue.read.ReadyCursors.Locked;
+import dev.sluice.queue.read.ReadyCursors.NotReady;
+import dev.sluice.queue.sql.RoundTrip;
 import dev.sluice.queue.sql.Statements;
 import dev.sluice.queue.sql.TransactionId;
 import java.sql.Connection;
@@ -22,8 +25,9 @@ import org.jspecify.annotations.Nullable;
 /**
  * Pops messages for consumers that wait on one target: locks ready cursors, reads their messages and writes leases.
  *
- * <p>A pop runs three statements, whatever the number of consumers: lock cursors, read segments, write leases. A queue
- * with a delay costs one more, and so does a target across queues.
+ * <p>A pop runs three statements in three round trips, whatever the number of consumers: lock cursors, read segments,
+ * and write leases, which share the last round trip with the commit. A queue with a delay costs one more, and so does a
+ * target across queues.
  */
 final class Pop {
     /** Most rounds in one transaction. A second round follows only if cursors of the first had nothing to read. */
@@ -34,6 +38,7 @@ final class Pop {
     private final Statements sliceStatements;
     private final long maxBytes;
     private final ReadyCursors readyCursors;
+    private final RoundTrip trip = new RoundTrip();
 
     Pop(String schema, long maxBytes) {
         this.statements = Statements.read("pop.sql", schema);
@@ -137,30 +142,87 @@ final class Pop {
         }
     }
 
-    /**
-     * What a pop did.
-     *
-     * @param results one for each consumer
-     * @param id id of the transaction; null if no consumer got a message
-     * @param leases what to remember of the leases
-     */
-    record Popped(List<PopResult> results, @Nullable TransactionId id, List<LeaseHints.Hint> leases) {
-        static final Popped NOTHING = new Popped(List.of(), null, List.of());
+    /** What a pop did, once its {@link #last} statements have run. One thread. */
+    static final class Popped {
+        static final Popped NOTHING = new Popped(List.of());
+
+        private final List<Share> shares;
+        private final List<LeaseHints.Hint> leases = new ArrayList<>();
+        private final List<RoundTrip.Part> last = new ArrayList<>();
+        private @Nullable TransactionId id;
+        private @Nullable NotReady notReady;
+
+        private Popped(List<Share> shares) {
+            this.shares = shares;
+        }
+
+        /** Returns what to remember of the leases. */
+        List<LeaseHints.Hint> leases() {
+            return leases;
+        }
+
+        /** Returns the statements that run with the commit. */
+        List<RoundTrip.Part> last() {
+            return last;
+        }
+
+        /** Returns the id of the transaction; null if no consumer got a message. */
+        @Nullable
+        TransactionId id() {
+            return shares.stream().allMatch(share -> share.messages.isEmpty()) ? null : id;
+        }
+
+        /** Notes that the last statements have run. If one of them looked for the queue and returned no row, there is none. */
+        Popped committed() {
+            notReady = notReady == null ? NotReady.NO_QUEUE : notReady;
+            return this;
+        }
+
+        /**
+         * Returns a result for each consumer. If the last statements have not run, or their answer is lost, a consumer
+         * without messages is not told why.
+         */
+        List<PopResult> results() {
+            return shares.stream().map(this::result).toList();
+        }
+
+        private PopResult result(Share share) {
+            if (!share.messages.isEmpty()) {
+                UUID lease = share.request.autoAck() ? null : share.leaseId;
+                return new PopResult(Status.MESSAGES, lease, share.messages, share.partitions, null);
+            }
+            if (lacksMemory()) {
+                return PopResult.nothing(Status.NO_MEMORY, null);
+            }
+            return notReady == null
+                    ? PopResult.nothing(Status.EMPTY, null)
+                    : PopResult.nothing(notReady.status(), notReady.nextReadyIn());
+        }
+
+        private boolean lacksMemory() {
+            return shares.stream().anyMatch(share -> share.lacksMemory);
+        }
+
+        private boolean lacksReason() {
+            return !lacksMemory() && shares.stream().anyMatch(share -> share.messages.isEmpty());
+        }
     }
 
+    /** Pops. The caller runs the {@link Popped#last} statements, and commits. */
     Popped run(Connection connection, PopTarget target, List<PopRequest> requests) throws SQLException {
         List<Share> shares = requests.stream().map(Share::new).toList();
+        var popped = new Popped(shares);
         Subscription subscription = requests.get(0).subscription();
         if (target.scope() instanceof Across across) {
             readyCursors.registerAcross(connection, across, target.group(), subscription);
         }
         boolean mayRegister = true;
         long bytes = 0;
-        TransactionId id = null;
-        var leases = new ArrayList<LeaseHints.Hint>();
         for (int round = 0; round < MAX_ROUNDS; round++) {
             int wanted = shares.stream().mapToInt(share -> share.wanted(target)).sum();
-            List<ReadyCursor> ready = wanted == 0 ? List.of() : readyCursors.lock(connection, target, wanted);
+            runNow(connection, popped.last);
+            Locked locked = wanted == 0 ? Locked.NONE : readyCursors.lock(connection, target, wanted);
+            List<ReadyCursor> ready = locked.cursors();
             if (ready.isEmpty()) {
                 if (mayRegister && readyCursors.register(connection, target, subscription)) {
                     mayRegister = false;
@@ -169,26 +231,36 @@ final class Pop {
                 break;
             }
             mayRegister = false;
+            popped.id = locked.id();
             List<Claim> claims = new ArrayList<>();
             var deadLetters = new DeadLetterBatch(cursorStatements);
             List<ReadyCursor> empty = distribute(ready, shares, target, claims, deadLetters);
             deadLetters.run(connection);
             bytes += read(connection, claims, maxBytes - bytes);
             shares.forEach(Share::count);
-            TransactionId written = write(connection, claims, empty);
-            id = written == null ? id : written;
+            popped.last.addAll(writes(claims, empty));
             claims.stream()
                     .filter(Claim::isLeased)
                     .map(claim -> claim.hint(target.group()))
                     .filter(Objects::nonNull)
-                    .forEach(leases::add);
+                    .forEach(popped.leases::add);
             boolean allFull = empty.isEmpty() && claims.stream().noneMatch(Claim::isEmpty);
             if (allFull || bytes >= maxBytes) {
                 break;
             }
         }
-        boolean found = shares.stream().anyMatch(share -> !share.messages.isEmpty());
-        return new Popped(results(connection, target, shares), found ? id : null, leases);
+        if (popped.lacksReason()) {
+            popped.last.add(readyCursors.whyNotReady(target, notReady -> popped.notReady = notReady));
+        }
+        return popped;
+    }
+
+    /** Runs the statements of a round before the next one, which must see what they write. */
+    private void runNow(Connection connection, List<RoundTrip.Part> parts) throws SQLException {
+        if (!parts.isEmpty()) {
+            trip.run(connection, parts);
+            parts.clear();
+        }
     }
 
     /**
@@ -287,9 +359,8 @@ final class Pop {
         return bytes;
     }
 
-    /** Returns the id of the transaction; null if no cursor got a position or a lease. */
-    private @Nullable TransactionId write(Connection connection, List<Claim> claims, List<ReadyCursor> empty)
-            throws SQLException {
+    /** Returns the statements that give cursors a position or a lease, or hold them back. */
+    private List<RoundTrip.Part> writes(List<Claim> claims, List<ReadyCursor> empty) {
         var updates = new CursorUpdates(cursorStatements);
         var leased = new ArrayList<Claim>();
         for (Claim claim : claims) {
@@ -307,9 +378,14 @@ final class Pop {
                 updates.add(doneUpTo(cursor.position(), cursor));
             }
         }
-        TransactionId id = updates.run(connection);
-        holdBack(connection, tooYoung);
-        return leased.isEmpty() ? id : lease(connection, leased);
+        var parts = new ArrayList<>(updates.parts());
+        if (!tooYoung.isEmpty()) {
+            parts.add(holdBack(tooYoung));
+        }
+        if (!leased.isEmpty()) {
+            parts.add(lease(leased));
+        }
+        return parts;
     }
 
     /** Returns a cursor whose messages up to {@code end} are done, and that has no lease. */
@@ -325,55 +401,31 @@ final class Pop {
                 0);
     }
 
-    private void holdBack(Connection connection, List<ReadyCursor> cursors) throws SQLException {
-        if (!cursors.isEmpty()) {
-            statements
-                    .on(connection, "hold-back")
-                    .set("groups", cursors, ReadyCursor::groupId)
-                    .set("partitions", cursors, ReadyCursor::partitionId)
-                    .set("delays_ms", cursors, ReadyCursor::heldBackMs)
-                    .execute();
-        }
+    private RoundTrip.Part holdBack(List<ReadyCursor> cursors) {
+        return RoundTrip.Part.change(statements.get("hold-back"), statement -> statement
+                .set("held_groups", cursors, ReadyCursor::groupId)
+                .set("held_partitions", cursors, ReadyCursor::partitionId)
+                .set("held_ms", cursors, ReadyCursor::heldBackMs));
     }
 
-    private record Leased(int cursors, TransactionId id) {}
-
-    private TransactionId lease(Connection connection, List<Claim> claims) throws SQLException {
-        Leased leased = statements
-                .on(connection, "lease")
-                .set("groups", claims, claim -> claim.cursor().groupId())
-                .set("partitions", claims, claim -> claim.cursor().partitionId())
-                .setUuids("leases", claims, claim -> claim.share().leaseId)
-                .set("ends", claims, Claim::end)
-                .set("positions", claims, claim -> claim.cursor().position())
-                .setTexts("acked", claims, claim -> claim.cursor().acked().toString())
-                .setInts("deliveries", claims, claim -> claim.cursor().deliveries())
-                .setInts("lease_times_s", claims, claim -> claim.cursor().leaseTimeS())
-                .first(row -> new Leased(row.getInt("cursors"), TransactionId.of(row)))
-                .orElseThrow();
-        if (leased.cursors() != claims.size()) {
-            throw new IllegalStateException("leased " + leased.cursors() + " of " + claims.size() + " locked cursors");
-        }
-        return leased.id();
-    }
-
-    private List<PopResult> results(Connection connection, PopTarget target, List<Share> shares) throws SQLException {
-        var results = new ArrayList<PopResult>(shares.size());
-        ReadyCursors.NotReady notReady = null;
-        boolean lacksMemory = shares.stream().anyMatch(share -> share.lacksMemory);
-        for (Share share : shares) {
-            if (share.messages.isEmpty() && lacksMemory) {
-                results.add(PopResult.nothing(Status.NO_MEMORY, null));
-            } else if (share.messages.isEmpty()) {
-                if (notReady == null) {
-                    notReady = readyCursors.whyNotReady(connection, target);
-                }
-                results.add(PopResult.nothing(notReady.status(), notReady.nextReadyIn()));
-            } else {
-                UUID lease = share.request.autoAck() ? null : share.leaseId;
-                results.add(new PopResult(Status.MESSAGES, lease, share.messages, share.partitions, null));
-            }
-        }
-        return results;
+    private RoundTrip.Part lease(List<Claim> claims) {
+        return RoundTrip.Part.query(
+                statements.get("lease"),
+                statement -> statement
+                        .set("lease_groups", claims, claim -> claim.cursor().groupId())
+                        .set("lease_partitions", claims, claim -> claim.cursor().partitionId())
+                        .setUuids("lease_ids", claims, claim -> claim.share().leaseId)
+                        .set("lease_ends", claims, Claim::end)
+                        .set("lease_positions", claims, claim -> claim.cursor().position())
+                        .setTexts("lease_acked", claims, claim -> claim.cursor().acked().toString())
+                        .setInts("lease_deliveries", claims, claim -> claim.cursor().deliveries())
+                        .setInts("lease_times_s", claims, claim -> claim.cursor().leaseTimeS()),
+                row -> {
+                    int leased = row.getInt("cursors");
+                    if (leased != claims.size()) {
+                        throw new IllegalStateException(
+                                "leased " + leased + " of " + claims.size() + " locked cursors");
+                    }
+                });
     }
 }

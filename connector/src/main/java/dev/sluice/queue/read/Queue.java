@@ -95,9 +95,10 @@ public final class Queue {
                         last.set(popped);
                         return popped;
                     },
-                    (connection, popped) -> popped.id());
+                    (connection, popped) -> popped.id(),
+                    Popped::last);
             hints.add(committed.leases());
-            return opened(committed.results());
+            return opened(committed.committed().results());
         } catch (OutcomeUnknownException e) {
             List<PopResult> results = opened(last.get().results());
             return switch (outcomes.await(e)) {

@@ -6,13 +6,17 @@ import dev.sluice.queue.PopTarget.Across;
 import dev.sluice.queue.PopTarget.InQueue;
 import dev.sluice.queue.Subscription;
 import dev.sluice.queue.sql.BoundStatement;
+import dev.sluice.queue.sql.RoundTrip;
 import dev.sluice.queue.sql.Statements;
+import dev.sluice.queue.sql.TransactionId;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -35,7 +39,9 @@ final class ReadyCursors {
      * @param nextReadyIn how long until the first lease or delay ends; null if none does
      */
     record NotReady(
-            Status status, boolean registered, @Nullable Duration nextReadyIn) {}
+            Status status, boolean registered, @Nullable Duration nextReadyIn) {
+        static final NotReady NO_QUEUE = new NotReady(Status.QUEUE_NOT_FOUND, false, null);
+    }
 
     /**
      * Registers the group on all queues of the scope that it does not read yet, and notes that it waits for more
@@ -45,6 +51,15 @@ final class ReadyCursors {
             throws SQLException {
         statements.on(connection, "plan-across").run();
         registration.runAcross(connection, across, group, subscription);
+    }
+
+    /**
+     * What locked cursors are.
+     *
+     * @param id id of the transaction; null if there are no cursors
+     */
+    record Locked(List<ReadyCursor> cursors, @Nullable TransactionId id) {
+        static final Locked NONE = new Locked(List.of(), null);
     }
 
     /**
@@ -71,31 +86,40 @@ final class ReadyCursors {
      *
      * @param limit most cursors
      */
-    List<ReadyCursor> lock(Connection connection, PopTarget target, int limit) throws SQLException {
-        BoundStatement statement = ofTarget(connection, "ready", target);
+    Locked lock(Connection connection, PopTarget target, int limit) throws SQLException {
+        BoundStatement statement = bind(statements.on(connection, nameFor("ready", target)), target);
         if (!target.isOnePartition()) {
             statement.set("limit", limit);
         }
-        List<ReadyCursor> ready = statement.list(ReadyCursor::of);
-        return ready.stream().anyMatch(cursor -> cursor.delayS() > 0) ? oldEnough(connection, ready) : ready;
+        var ready = new ArrayList<ReadyCursor>();
+        var id = new AtomicReference<@Nullable TransactionId>();
+        statement.forEach(row -> {
+            if (ready.isEmpty()) {
+                id.set(TransactionId.ofColumn(row));
+            }
+            ready.add(ReadyCursor.of(row));
+        });
+        boolean delays = ready.stream().anyMatch(cursor -> cursor.delayS() > 0);
+        return new Locked(delays ? oldEnough(connection, ready) : ready, id.get());
     }
 
-    /** Returns the statement of that name for the scope of the target, with the scope set. */
-    private BoundStatement ofTarget(Connection connection, String name, PopTarget target) throws SQLException {
+    /** Returns the name of the statement for the scope of the target. */
+    private static String nameFor(String name, PopTarget target) {
+        if (target.scope() instanceof Across) {
+            return name + "-across";
+        }
+        return target.isOnePartition() ? name + "-partition" : name;
+    }
+
+    /** Sets the scope of the target. */
+    private static BoundStatement bind(BoundStatement statement, PopTarget target) throws SQLException {
+        statement.set("group", target.group());
         if (target.scope() instanceof Across across) {
-            return statements
-                    .on(connection, name + "-across")
-                    .set("group", target.group())
-                    .set("namespace", across.namespace())
-                    .set("task", across.task());
+            return statement.set("namespace", across.namespace()).set("task", across.task());
         }
         InQueue one = (InQueue) target.scope();
-        String partition = one.partition();
-        BoundStatement statement = statements
-                .on(connection, partition == null ? name : name + "-partition")
-                .set("group", target.group())
-                .set("queue", one.queue());
-        return partition == null ? statement : statement.set("partition", partition);
+        statement.set("queue", one.queue());
+        return one.partition() == null ? statement : statement.set("partition", one.partition());
     }
 
     /** Hides messages that are younger than the delay of their queue. */
@@ -120,10 +144,18 @@ final class ReadyCursors {
     }
 
     /** Returns why the target has nothing to give. */
-    NotReady whyNotReady(Connection connection, PopTarget target) throws SQLException {
-        return ofTarget(connection, "next-ready", target)
+    private NotReady whyNotReady(Connection connection, PopTarget target) throws SQLException {
+        return bind(statements.on(connection, nameFor("next-ready", target)), target)
                 .first(row -> read(row, target.isOnePartition()))
-                .orElse(new NotReady(Status.QUEUE_NOT_FOUND, false, null));
+                .orElse(NotReady.NO_QUEUE);
+    }
+
+    /** Returns the part of a round trip that reads why the target has nothing to give; no row: it has no queue. */
+    RoundTrip.Part whyNotReady(PopTarget target, Consumer<NotReady> reader) {
+        return RoundTrip.Part.query(
+                statements.get(nameFor("next-ready", target)),
+                statement -> bind(statement, target),
+                row -> reader.accept(read(row, target.isOnePartition())));
     }
 
     private static NotReady read(ResultSet row, boolean onePartition) throws SQLException {

@@ -29,7 +29,8 @@
  *       cursor have expired, the message becomes a dead letter ({@code DeadLetterBatch}).
  *   <li>{@code Pop} reads the messages as {@code MessageSlice}s of stored segments.
  *   <li>{@code Pop} writes a lease for each cursor. With auto-ack it writes the position instead
- *       ({@code CursorUpdates}).
+ *       ({@code CursorUpdates}). These statements go to the server together with the commit. So the statement of the
+ *       first step returns the id of the transaction, with which the outcome of a lost commit can be found.
  * </ol>
  *
  * <p>If the outcome of the commit is unknown, the caller gets a

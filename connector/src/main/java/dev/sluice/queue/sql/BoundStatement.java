@@ -232,6 +232,11 @@ public final class BoundStatement implements AutoCloseable {
         return statement.executeUpdate();
     }
 
+    /** Keeps the driver from cancelling the statement. */
+    void withoutCancel() throws SQLException {
+        statement.setQueryTimeout(0);
+    }
+
     /** Runs joined statements, and returns the driver's statement at the first of their results. */
     PreparedStatement runAll() throws SQLException {
         boolean unused = statement.execute();

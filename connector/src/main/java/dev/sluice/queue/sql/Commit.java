@@ -1,9 +1,12 @@
 package dev.sluice.queue.sql;
 
+import dev.sluice.queue.sql.Statements.Sql;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.SQLWarning;
 import java.sql.Statement;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -15,8 +18,14 @@ import org.jspecify.annotations.Nullable;
  * answer comes, the socket timeout of the connection ends the wait and this class closes the connection.
  */
 public final class Commit {
-    /** Both in one round trip. The setting ends with the transaction. */
-    private static final String COMMIT = "set local statement_timeout = 0; commit";
+    /** Lifts the limit of the server until the end of the transaction. */
+    private static final String NO_LIMIT = "set local statement_timeout = 0";
+    /** Both in one round trip. */
+    private static final String COMMIT = NO_LIMIT + "; commit";
+
+    private static final List<RoundTrip.Part> COMMIT_PARTS = List.of(
+            RoundTrip.Part.change(Sql.parse(NO_LIMIT), statement -> {}),
+            RoundTrip.Part.change(Sql.parse("commit"), statement -> {}));
 
     /**
      * Classes of SQLSTATE that say nothing about the transaction: lost connections, shutdowns, crashes, failing disks.
@@ -37,10 +46,39 @@ public final class Commit {
      * @throws OutcomeUnknownException if PostgreSQL did not confirm the commit; the connection is closed
      */
     public static void run(Connection connection, String what, @Nullable TransactionId id) throws SQLException {
+        settle(connection, what, id, () -> {
+            try (Statement statement = connection.createStatement()) {
+                statement.execute(COMMIT);
+                return statement.getWarnings();
+            }
+        });
+    }
+
+    /**
+     * Does the same, and runs the last statements of the transaction in the same round trip. If one of them fails, the
+     * server does not commit.
+     *
+     * @param id id of the transaction, which an earlier statement has read; null if the transaction changes nothing
+     */
+    static void run(
+            Connection connection, RoundTrip trip, List<RoundTrip.Part> last, String what, @Nullable TransactionId id)
+            throws SQLException {
+        var parts = new ArrayList<>(last);
+        parts.addAll(COMMIT_PARTS);
+        settle(connection, what, id, () -> trip.commit(connection, parts));
+    }
+
+    private interface Attempt {
+        /** Commits, and returns the first warning of the server. */
+        @Nullable
+        SQLWarning commit() throws SQLException;
+    }
+
+    private static void settle(Connection connection, String what, @Nullable TransactionId id, Attempt attempt)
+            throws SQLException {
         SQLException failure;
-        try (Statement statement = connection.createStatement()) {
-            statement.execute(COMMIT);
-            failure = warning(statement);
+        try {
+            failure = warning(attempt.commit());
         } catch (SQLException e) {
             failure = e;
         }
@@ -54,8 +92,8 @@ public final class Commit {
         throw new OutcomeUnknownException(what, failure, id);
     }
 
-    private static @Nullable SQLException warning(Statement statement) throws SQLException {
-        for (SQLWarning warning = statement.getWarnings(); warning != null; warning = warning.getNextWarning()) {
+    private static @Nullable SQLException warning(@Nullable SQLWarning first) {
+        for (SQLWarning warning = first; warning != null; warning = warning.getNextWarning()) {
             String state = warning.getSQLState();
             // Class 00 is a notice, which says nothing against the commit.
             if (state == null || !state.startsWith("00")) {

@@ -6,10 +6,12 @@ import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.sql.SQLWarning;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Several statements that the driver sends together, so that they cost one round trip. The server runs them in order,
@@ -18,10 +20,10 @@ import java.util.Map;
  * <p>The driver reads no answer before it has sent everything. So a trip has no statement with a large parameter behind
  * one with a large result.
  *
- * <p>An instance keeps the joined texts, so that the driver prepares each once. Owned by one thread.
+ * <p>An instance keeps the joined texts, so that the driver prepares each once. Safe for use by many threads.
  */
 public final class RoundTrip {
-    private final Map<List<Sql>, Sql> joined = new HashMap<>();
+    private final Map<List<Sql>, Sql> joined = new ConcurrentHashMap<>();
 
     /** Sets parameters of a statement. */
     public interface Binder {
@@ -54,10 +56,27 @@ public final class RoundTrip {
 
     /** Runs the parts in one round trip, and reads their results in order. */
     public void run(Connection connection, List<Part> parts) throws SQLException {
+        var unused = run(connection, parts, true);
+    }
+
+    /**
+     * Runs parts that end with a commit. The driver does not cancel them.
+     *
+     * @return the first warning of the server; null if there is none
+     */
+    @Nullable
+    SQLWarning commit(Connection connection, List<Part> parts) throws SQLException {
+        return run(connection, parts, false);
+    }
+
+    private @Nullable SQLWarning run(Connection connection, List<Part> parts, boolean mayCancel) throws SQLException {
         var key = new ArrayList<Sql>(parts.size());
         parts.forEach(part -> key.add(part.sql));
         Sql sql = joined.computeIfAbsent(key, Sql::joined);
         try (var bound = new BoundStatement(connection, sql)) {
+            if (!mayCancel) {
+                bound.withoutCancel();
+            }
             for (Part part : parts) {
                 part.binder.bind(bound);
             }
@@ -68,6 +87,7 @@ public final class RoundTrip {
                 }
                 read(statement, parts.get(i));
             }
+            return statement.getWarnings();
         }
     }
 

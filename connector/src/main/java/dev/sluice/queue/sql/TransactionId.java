@@ -32,6 +32,15 @@ public record TransactionId(String id, String at, String timeline) {
     }
 
     /**
+     * Reads the column {@code transaction} of a row: an array of id, time and timeline. A statement that locks rows can
+     * return it with each of them.
+     */
+    public static TransactionId ofColumn(ResultSet row) throws SQLException {
+        String[] parts = (String[]) row.getArray("transaction").getArray();
+        return new TransactionId(parts[0], parts[1], parts[2]);
+    }
+
+    /**
      * Reads a row with the columns of {@code read-transaction-id}. A statement that changes rows can return them with
      * its result, which saves a round trip.
      */

@@ -3,6 +3,7 @@ package dev.sluice.queue.sql;
 import dev.sluice.queue.QueueException;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.util.List;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
@@ -28,6 +29,7 @@ public final class Transactions {
     private final DataSource dataSource;
     private final Outcomes outcomes;
     private final Plans plans;
+    private final RoundTrip trip = new RoundTrip();
 
     /** The plans that the server may choose for the statements of the work. */
     private enum Plans {
@@ -77,6 +79,16 @@ public final class Transactions {
         /** Returns the id; null if the transaction changed nothing that would be missed. */
         @Nullable
         TransactionId of(Connection connection, T result) throws SQLException;
+    }
+
+    /**
+     * Finds the last statements of a transaction.
+     *
+     * @param <T> type of the result of its work
+     */
+    public interface Ending<T> {
+        /** Returns the parts of a round trip that run right before the commit. May be empty. */
+        List<RoundTrip.Part> of(T result);
     }
 
     /**
@@ -131,9 +143,17 @@ public final class Transactions {
      * @throws QueueException if PostgreSQL failed; nothing has changed
      */
     public <T> T unsettled(String what, Work<T> work, Identity<T> identity) {
+        return unsettled(what, work, identity, result -> List.of());
+    }
+
+    /**
+     * Does the same for work whose last statements go to the server together with the commit. The work knows the id of
+     * its transaction before them: if the commit has no answer, they have none either.
+     */
+    public <T> T unsettled(String what, Work<T> work, Identity<T> identity, Ending<T> ending) {
         for (int deadlocks = 0; true; deadlocks++) {
             try {
-                return once(what, work, identity);
+                return once(what, work, identity, ending);
             } catch (SQLException e) {
                 if (deadlocks == MAX_DEADLOCKS || !DEADLOCK_DETECTED.equals(e.getSQLState())) {
                     throw new QueueException(what, e);
@@ -144,7 +164,7 @@ public final class Transactions {
         }
     }
 
-    private <T> T once(String what, Work<T> work, Identity<T> identity) throws SQLException {
+    private <T> T once(String what, Work<T> work, Identity<T> identity, Ending<T> ending) throws SQLException {
         Connection connection = dataSource.getConnection();
         try (connection) {
             if (plans == Plans.BY_INDEX_IN_SESSION) {
@@ -153,12 +173,14 @@ public final class Transactions {
             connection.setAutoCommit(false);
             T result;
             TransactionId id;
+            List<RoundTrip.Part> last;
             try {
                 if (plans == Plans.BY_INDEX) {
                     IndexPlans.onInTransaction(connection);
                 }
                 result = work.on(connection);
                 id = identity.of(connection, result);
+                last = ending.of(result);
                 if (id != null) {
                     CommitGate.pass(dataSource);
                 }
@@ -166,7 +188,7 @@ public final class Transactions {
                 rollback(connection, e);
                 throw e;
             }
-            commit(connection, what, id);
+            commit(connection, what, id, last);
             if (id != null) {
                 Effects.changed();
             }
@@ -175,9 +197,14 @@ public final class Transactions {
         }
     }
 
-    private static void commit(Connection connection, String what, @Nullable TransactionId id) throws SQLException {
+    private void commit(Connection connection, String what, @Nullable TransactionId id, List<RoundTrip.Part> last)
+            throws SQLException {
         try {
-            Commit.run(connection, what, id);
+            if (last.isEmpty()) {
+                Commit.run(connection, what, id);
+            } else {
+                Commit.run(connection, trip, last, what, id);
+            }
         } catch (OutcomeUnknownException e) {
             if (id == null) { // The transaction changed nothing that matters.
                 throw new QueueException(what, new SQLException(e.getMessage(), SqlStates.CONNECTION_FAILURE, e));

@@ -1,5 +1,6 @@
 -- Locks ready cursors for pops. No statement here waits for the lock of a partition: if a flush holds the partition,
--- the cursor stays ready for the messages of that flush.
+-- the cursor stays ready for the messages of that flush. The statements that lock return the id of the transaction with
+-- each row, as read-transaction-id in transaction_id.sql does: the writes of a pop go to the server with its commit.
 
 -- name: ready
 -- Locks up to :limit ready cursors of the group, lane by lane, longest ready first. Skips cursors that another pop has
@@ -9,7 +10,9 @@ select c.group_id, c.partition_id, q.id as queue_id, q.name as queue, p.name as 
        q.redelivery_limit, q.delayed_processing_s, q.lease_time_s,
        case when q.window_buffer_s = 0 then 0
             else (extract(epoch from p.last_push_at - now() + q.window_buffer_s * interval '1 second') * 1000)::bigint
-       end as window_ms
+       end as window_ms,
+       (select array[pg_current_xact_id()::text, clock_timestamp()::text, substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)])
+         as transaction
 from sluice.queues q
 cross join lateral (select g.id from sluice.consumer_groups g where g.queue_id = q.id and g.name = :group offset 0) g
 cross join lateral (
@@ -35,7 +38,9 @@ select c.group_id, c.partition_id, of.queue_id, of.queue, of.partition, c.positi
        of.redelivery_limit, of.delayed_processing_s, of.lease_time_s,
        case when of.window_buffer_s = 0 then 0
             else (extract(epoch from of.last_push_at - now() + of.window_buffer_s * interval '1 second') * 1000)::bigint
-       end as window_ms
+       end as window_ms,
+       (select array[pg_current_xact_id()::text, clock_timestamp()::text, substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)])
+         as transaction
 from (
   select q.id as queue_id, q.name as queue, q.redelivery_limit, q.delayed_processing_s, q.lease_time_s, q.window_buffer_s,
          g.id as group_id, p.id as partition_id, p.name as partition, p.head, p.last_push_at
@@ -108,7 +113,9 @@ select c.group_id, c.partition_id, q.id as queue_id, q.name as queue, p.name as 
        q.redelivery_limit, q.delayed_processing_s, q.lease_time_s,
        case when q.window_buffer_s = 0 then 0
             else (extract(epoch from p.last_push_at - now() + q.window_buffer_s * interval '1 second') * 1000)::bigint
-       end as window_ms
+       end as window_ms,
+       (select array[pg_current_xact_id()::text, clock_timestamp()::text, substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)])
+         as transaction
 from (select * from chosen union select * from others) c
 cross join lateral (select * from sluice.partitions p where p.id = c.partition_id offset 0) p
 cross join lateral (select * from sluice.queues q where q.id = p.queue_id offset 0) q

@@ -14,9 +14,12 @@ import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.PayloadCipher;
 import dev.sluice.queue.PopResult;
 import dev.sluice.queue.PopTarget;
+import dev.sluice.queue.QueueOptions;
 import dev.sluice.queue.admin.ConsumerGroups;
 import dev.sluice.queue.admin.Queues;
+import dev.sluice.queue.admin.Retention;
 import dev.sluice.queue.admin.SeekTarget;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -124,6 +127,18 @@ class LeaseHintsTest extends QueueFixture {
             assertThat(cursor()).isEqualTo("3|{}|t|f");
         }
 
+        /** The lease holds what the pop delivered, even if a message is deleted meanwhile. */
+        @Test
+        void anotherProcessMayHaveDeletedAMessageOfTheLease() {
+            PopResult popped = pop(ANY, 3);
+            new Queues(postgres.dataSource(), "sluice")
+                    .deleteMessage(popped.messages().get(1).partitionId(), "t1");
+
+            assertThat(queue.acknowledge(completed(popped))).containsOnly(new Acknowledged("q", "p", true, false));
+            assertThat(cursor()).isEqualTo("3|{}|t|f");
+            assertThat(transactionIds(other.pop(ANY, List.of(batch(3))).get(0))).containsExactly("t3", "t4", "t5");
+        }
+
         @Test
         void failuresOfMessagesBehindTheLeaseStayCounted() {
             PopResult all = pop(ANY, 2);
@@ -203,6 +218,25 @@ class LeaseHintsTest extends QueueFixture {
 
             assertThat(queue.acknowledge(completed(popped))).hasOnlyElementsOfType(NotFound.class);
             assertThat(complete(again)).containsOnly(new Acknowledged("q", "p", true, false));
+        }
+
+        @Test
+        void retentionMayHaveDeletedItsMessages() {
+            PopResult popped = pop(ANY, 3);
+            letTimePass();
+            new Queues(postgres.dataSource(), "sluice")
+                    .configure(
+                            "q",
+                            "",
+                            "",
+                            QueueOptions.DEFAULTS.toBuilder()
+                                    .retentionEnabled(true)
+                                    .retention(Duration.ofSeconds(1))
+                                    .build());
+            postgres.execute("update sluice.segments set created_at = now() - interval '1 hour'");
+            new Retention(postgres.dataSource(), "sluice", Duration.ofDays(30), (q, a, c, w) -> {}).sweep();
+
+            isRefusedByBoth(popped);
         }
 
         @Test
