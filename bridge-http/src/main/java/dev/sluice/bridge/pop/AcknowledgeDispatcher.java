@@ -21,6 +21,10 @@ import org.slf4j.LoggerFactory;
 /**
  * Writes acknowledgements: merges those that arrive while a transaction is under way into the next transaction.
  *
+ * <p>A second transaction begins beside the first only if {@value #MERGED_FIRST} acknowledgements wait, or if a request
+ * has waited for {@value #PATIENCE_MILLIS} ms, because the first transaction hangs. Two transactions of half the size
+ * would cost two commits.
+ *
  * <p>The acknowledgements of a request stay together and in order, in one transaction. If PostgreSQL refuses a merged
  * transaction for its content, the dispatcher tries its requests one by one, so that one request cannot spoil another.
  *
@@ -35,6 +39,11 @@ public final class AcknowledgeDispatcher implements AutoCloseable {
 
     /** Most acknowledgements merged into one transaction; a single request may have more. */
     static final int MAX_MERGED = 5_000;
+
+    /** How many acknowledgements wait before a transaction begins beside another one. */
+    static final int MERGED_FIRST = 1_000;
+    /** How long a request waits for the transaction before it; checked every {@value #CHECK_MILLIS} ms. */
+    static final long PATIENCE_MILLIS = 100;
 
     private static final long STOP_MILLIS = 5_000;
     /** Longest time from a request to its answer. */
@@ -59,7 +68,11 @@ public final class AcknowledgeDispatcher implements AutoCloseable {
             CompletableFuture<List<AcknowledgeOutcome>> answer,
             long arrivedNanos) {
         boolean isLate(long now) {
-            return now - arrivedNanos > TimeUnit.MILLISECONDS.toNanos(LONGEST_MILLIS - CHECK_MILLIS);
+            return hasWaited(LONGEST_MILLIS - CHECK_MILLIS, now);
+        }
+
+        boolean hasWaited(long millis, long now) {
+            return now - arrivedNanos > TimeUnit.MILLISECONDS.toNanos(millis);
         }
     }
 
@@ -75,6 +88,7 @@ public final class AcknowledgeDispatcher implements AutoCloseable {
 
     private final ScheduledExecutorService clock = Threads.clock("sluice-ack-clock");
     private int pending;
+    private int transactions;
     private boolean closed;
 
     /**
@@ -113,6 +127,9 @@ public final class AcknowledgeDispatcher implements AutoCloseable {
                     unknown.add(each);
                 }
             }
+            if (mayBegin(now)) {
+                lock.notifyAll();
+            }
         }
         for (Request each : waiting) {
             each.answer.completeExceptionally(new OverloadedException(
@@ -147,7 +164,9 @@ public final class AcknowledgeDispatcher implements AutoCloseable {
             }
             pending += acknowledgements.size();
             requests.add(request);
-            lock.notify();
+            if (mayBegin(request.arrivedNanos)) {
+                lock.notify();
+            }
         }
         return request.answer;
     }
@@ -160,6 +179,7 @@ public final class AcknowledgeDispatcher implements AutoCloseable {
                 } finally {
                     synchronized (lock) {
                         merged.forEach(underWay::remove);
+                        transactions--;
                     }
                 }
             }
@@ -168,15 +188,26 @@ public final class AcknowledgeDispatcher implements AutoCloseable {
         }
     }
 
+    /** Returns whether a transaction may begin. Holds the lock. */
+    private boolean mayBegin(long now) {
+        Request oldest = requests.peekFirst();
+        return oldest != null
+                && (closed
+                        || transactions == 0
+                        || pending >= MERGED_FIRST
+                        || oldest.hasWaited(PATIENCE_MILLIS, now));
+    }
+
     /** Waits for requests. Returns none if the dispatcher is closed and no request is left. */
     private List<Request> take() throws InterruptedException {
         synchronized (lock) {
-            while (requests.isEmpty()) {
+            while (!mayBegin(System.nanoTime())) {
                 if (closed) {
                     return List.of();
                 }
                 lock.wait();
             }
+            transactions++;
             var merged = new ArrayList<Request>();
             int count = 0;
             while (!requests.isEmpty()) {
@@ -189,6 +220,9 @@ public final class AcknowledgeDispatcher implements AutoCloseable {
             }
             pending -= count;
             underWay.addAll(merged);
+            if (mayBegin(System.nanoTime())) {
+                lock.notify();
+            }
             return merged;
         }
     }

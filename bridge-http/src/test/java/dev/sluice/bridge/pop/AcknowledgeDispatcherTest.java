@@ -151,4 +151,56 @@ class AcknowledgeDispatcherTest {
         assertThat(partitions(second)).containsExactly("b");
         assertThatThrownBy(() -> send("c").join()).hasCauseInstanceOf(OverloadedException.class);
     }
+
+    /** A dispatcher with two threads, whose transactions wait for the gate. */
+    private AcknowledgeDispatcher withTwoThreads() {
+        gate = new CountDownLatch(1);
+        return new AcknowledgeDispatcher(this::acknowledge, (queue, partition) -> {}, 2, 100_000);
+    }
+
+    private static List<Acknowledgement> many(int count) {
+        return java.util.Collections.nCopies(
+                count, new Acknowledgement("g", 1, "x", null, Acknowledgement.Verdict.COMPLETED, null));
+    }
+
+    @Test
+    void requestsMergeUntilTheTransactionBeforeThemIsOver() {
+        try (var two = withTwoThreads()) {
+            var first = two.acknowledge(many(1));
+            await().until(() -> transactions.size() == 1);
+            var second = two.acknowledge(many(2));
+            var third = two.acknowledge(many(AcknowledgeDispatcher.MERGED_FIRST - 3));
+            gate.countDown();
+            CompletableFuture.allOf(first, second, third).join();
+        }
+        assertThat(transactions)
+                .extracting(List::size)
+                .first()
+                .isEqualTo(1);
+        assertThat(transactions).extracting(List::size).endsWith(AcknowledgeDispatcher.MERGED_FIRST - 1);
+    }
+
+    @Test
+    void aTransactionBeginsBesideAnotherIfManyAcknowledgementsWait() {
+        try (var two = withTwoThreads()) {
+            var first = two.acknowledge(many(1));
+            await().until(() -> transactions.size() == 1);
+            var second = two.acknowledge(many(AcknowledgeDispatcher.MERGED_FIRST));
+            await().until(() -> transactions.size() == 2);
+            gate.countDown();
+            CompletableFuture.allOf(first, second).join();
+        }
+    }
+
+    @Test
+    void aRequestDoesNotWaitForATransactionThatHangs() {
+        try (var two = withTwoThreads()) {
+            var hanging = two.acknowledge(many(1));
+            await().until(() -> transactions.size() == 1);
+            var next = two.acknowledge(many(1));
+            await().until(() -> transactions.size() == 2);
+            gate.countDown();
+            CompletableFuture.allOf(hanging, next).join();
+        }
+    }
 }
