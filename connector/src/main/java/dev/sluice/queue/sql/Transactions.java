@@ -200,11 +200,7 @@ public final class Transactions {
     private void commit(Connection connection, String what, @Nullable TransactionId id, List<RoundTrip.Part> last)
             throws SQLException {
         try {
-            if (last.isEmpty()) {
-                Commit.run(connection, what, id);
-            } else {
-                Commit.run(connection, trip, last, what, id);
-            }
+            Commit.run(connection, trip, last, what, id);
         } catch (OutcomeUnknownException e) {
             if (id == null) { // The transaction changed nothing that matters.
                 throw new QueueException(what, new SQLException(e.getMessage(), SqlStates.CONNECTION_FAILURE, e));
