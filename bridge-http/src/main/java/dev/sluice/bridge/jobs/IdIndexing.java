@@ -13,8 +13,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Adds the messages of large partitions to the index of transaction ids, at its start and every ten seconds. While it
- * has to catch up, it rests after each few blocks for as long as they took, so that it takes at most half of a
- * connection's time. One thread of its own. Of several bridges on one database, one writes at a time.
+ * has to catch up, it rests after each few blocks for nine times as long as they took, so that it takes at most a tenth
+ * of a connection's time. One thread of its own. Of several bridges on one database, one writes at a time.
  */
 public final class IdIndexing implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(IdIndexing.class);
@@ -23,7 +23,10 @@ public final class IdIndexing implements AutoCloseable {
     public static final Duration INTERVAL = Duration.ofSeconds(10);
 
     /** Blocks written between two rests. */
-    private static final int BLOCKS = 16;
+    static final int BLOCKS = 16;
+
+    /** Length of a rest while blocks are left, as a multiple of the time before it. */
+    private static final int REST_FACTOR = 9;
 
     private static final long STOP_SECONDS = 5;
 
@@ -58,9 +61,7 @@ public final class IdIndexing implements AutoCloseable {
         long begin = System.nanoTime();
         long rest = intervalMillis;
         try {
-            if (writer.run(BLOCKS) == BLOCKS) {
-                rest = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - begin);
-            }
+            rest = restMillis(writer.run(BLOCKS), System.nanoTime() - begin, intervalMillis);
             report(null);
         } catch (QueueException e) {
             report(e);
@@ -72,6 +73,16 @@ public final class IdIndexing implements AutoCloseable {
         } catch (RejectedExecutionException e) {
             log.debug("The service stops, transaction ids are not indexed any more");
         }
+    }
+
+    /**
+     * The time from the end of a run to the next.
+     *
+     * @param blocks blocks that the run has written; {@link #BLOCKS} if more may be left
+     */
+    static long restMillis(int blocks, long tookNanos, long intervalMillis) {
+        long catchingUp = REST_FACTOR * TimeUnit.NANOSECONDS.toMillis(tookNanos);
+        return blocks == BLOCKS ? Math.min(catchingUp, intervalMillis) : intervalMillis;
     }
 
     private void report(@Nullable QueueException failure) {
