@@ -25,7 +25,20 @@ import org.junit.jupiter.api.io.TempDir;
 /** The script {@code sluice} with other programs on its path, in a directory where nothing is built. */
 class LauncherTest {
     private static final List<String> TOOLS = List.of(
-            "dirname", "readlink", "cat", "sed", "head", "cut", "sort", "find", "touch", "tee", "grep", "mkdir", "mv", "rm");
+            "dirname",
+            "readlink",
+            "cat",
+            "sed",
+            "head",
+            "cut",
+            "sort",
+            "find",
+            "touch",
+            "tee",
+            "grep",
+            "mkdir",
+            "mv",
+            "rm");
 
     @TempDir
     Path directory;

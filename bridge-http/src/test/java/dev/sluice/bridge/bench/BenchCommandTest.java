@@ -104,10 +104,22 @@ class BenchCommandTest {
     void theStartCanBeMeasuredAlone() throws Exception {
         Path json = directory.resolve("start.json");
         String work = directory.toString();
-        run(0, "--scenario", "start,cold", "--secs", "0.2", "--warmup", "0.1", "--dir", work, "--json", json.toString());
+        run(
+                0,
+                "--scenario",
+                "start,cold",
+                "--secs",
+                "0.2",
+                "--warmup",
+                "0.1",
+                "--dir",
+                work,
+                "--json",
+                json.toString());
         assertThat(Results.read(json).results())
                 .extracting(Result::path)
-                .containsExactly("start-new", "start", "cold", "floor append", "floor select-1", "floor commit", "floor copy");
+                .containsExactly(
+                        "start-new", "start", "cold", "floor append", "floor select-1", "floor commit", "floor copy");
     }
 
     @Test

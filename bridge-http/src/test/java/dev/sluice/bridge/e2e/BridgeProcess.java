@@ -38,7 +38,9 @@ final class BridgeProcess implements AutoCloseable {
     static BridgeProcess startWithHeap(String heap, Path data, Map<String, String> environment)
             throws IOException, InterruptedException {
         return startWith(
-                List.of("-Xms64m", "-Xmn48m", heap, "-XX:+UseParallelGC", "-XX:+ExitOnOutOfMemoryError"), data, environment);
+                List.of("-Xms64m", "-Xmn48m", heap, "-XX:+UseParallelGC", "-XX:+ExitOnOutOfMemoryError"),
+                data,
+                environment);
     }
 
     /** The same with other options of the Java virtual machine. */

@@ -60,7 +60,8 @@ class PostgresBinariesTest {
     void areUnpackedIfTheCopyFails() throws Exception {
         int longestPath = System.getProperty("os.name").startsWith("Mac") ? 1024 : 4096;
         String part = "x".repeat(200);
-        Files.createFile(Files.createDirectories(built.resolve(part).resolve(part)).resolve(part));
+        Files.createFile(
+                Files.createDirectories(built.resolve(part).resolve(part)).resolve(part));
         Path data = directory.resolve("data");
         while (data.toString().length() < longestPath - 2 * part.length()) {
             data = data.resolve("x".repeat(100));
