@@ -70,6 +70,7 @@ final class AppendQueue implements WrittenOffset {
     private List<PendingAppend> queued = new ArrayList<>();
     /** The lowest offset that a reader waits for, or waited for until its timeout. */
     private long awaited = NONE_AWAITED;
+
     private List<PendingAppend> group = List.of();
     private long heldBytes;
     private final SyncWaiters waiters = new SyncWaiters();

@@ -28,8 +28,7 @@ import org.postgresql.PGConnection;
  *
  * <p>The settings belong to a session, and are set once for each connection. On connections for consumers only and on
  * those of writers, the server also plans each statement once: under these settings, a plan for unknown parameters has
- * the same form.
- * Statements that list whole tables run without them.
+ * the same form. Statements that list whole tables run without them.
  */
 public final class IndexPlans {
     /** Memoize is useless for statements by key: none looks a partition up twice. */

@@ -11,8 +11,9 @@ import java.util.Arrays;
  * table with linear probing holds the places in the ring. To remove an id costs about as much as to add one, however
  * many others there are: a writer that has reached its bound removes an id for each one that it adds.
  *
- * <p>A place in the ring takes 12 bytes, and one in the table 4. The table is filled to three quarters at most, so an id
- * takes 16 to 32 bytes. A ring of few ids is searched without a table. An empty one takes nothing. Owned by one thread.
+ * <p>A place in the ring takes 12 bytes, and one in the table 4. The table is filled to three quarters at most, so an
+ * id takes 16 to 32 bytes. A ring of few ids is searched without a table. An empty one takes nothing. Owned by one
+ * thread.
  */
 final class SeenIds {
     private static final int MIN_CAPACITY = 4;

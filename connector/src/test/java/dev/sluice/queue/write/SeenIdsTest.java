@@ -117,7 +117,10 @@ class SeenIdsTest {
                     ids.keepNewest(most);
                     kept.removeFirst();
                 }
-                long[] one = kept.stream().skip(random.nextInt(kept.size())).findFirst().orElseThrow();
+                long[] one = kept.stream()
+                        .skip(random.nextInt(kept.size()))
+                        .findFirst()
+                        .orElseThrow();
                 assertThat(ids.seqsOf(one[0]))
                         .as("seed %d", seed)
                         .containsExactlyInAnyOrder(kept.stream()
