@@ -62,7 +62,7 @@ final class ProcessTimes {
     private static long micros(ProcessHandle process, boolean withEndedChildren) {
         try {
             String stat = Files.readString(proc(process, "stat"));
-            String[] fields = stat.substring(stat.lastIndexOf(')') + 2).split(" ");
+            String[] fields = stat.substring(stat.lastIndexOf(')') + 2).split(" ", -1);
             long ticks = 0;
             for (int i = FIRST_FIELD; i < FIRST_FIELD + (withEndedChildren ? 4 : 2); i++) {
                 ticks += Long.parseLong(fields[i]);
