@@ -172,7 +172,7 @@ final class Pop {
             return shares.stream().allMatch(share -> share.messages.isEmpty()) ? null : id;
         }
 
-        /** Notes that the last statements have run. If one of them looked for the queue and returned no row, there is none. */
+        /** Notes that the last statements have run. If they return no reason, the queue does not exist. */
         Popped committed() {
             notReady = notReady == null ? NotReady.NO_QUEUE : notReady;
             return this;

@@ -88,7 +88,8 @@ class PopRoundTripsTest extends QueueFixture {
     @Test
     void whatItLeavesBehindIsCommittedWithTheAnswer() {
         PopResult popped = pop(P1, 2);
-        assertThat(postgres.query("select lease_id, lease_end, position from sluice.cursors where lease_id is not null"))
+        assertThat(postgres.query(
+                        "select lease_id, lease_end, position from sluice.cursors where lease_id is not null"))
                 .containsExactly(popped.leaseId() + "|2|0");
     }
 
