@@ -41,6 +41,7 @@ import org.postgresql.Driver;
  * connector does not count. The share comes from samples of {@code pg_stat_activity}: connections that run a statement
  * and do not wait for the client. The processor time a record, of each process, includes start and end of the
  * connector. {@code -Dsluice.benchmark.worker=OPTIONS} gives the worker's JVM further options, for a profile.
+ * {@code -Dsluice.benchmark.batch=N} is the {@code batch.size} of this project's sink (10000).
  *
  * <p>CONTRIBUTING.md has the command. Optional arguments: the number of records (2000000), of rounds (3), and of keys
  * (1000). Each key is a partition of the queue.
