@@ -15,6 +15,7 @@ public final class LoadStream {
     private final int connections;
     private final double intervalNanos;
     private final double share;
+    private final @Nullable LoadStream source;
     private final Latencies requests = new Latencies();
     private final Latencies followUps = new Latencies();
     private final ArrayDeque<LoadConnection> idle = new ArrayDeque<>();
@@ -24,7 +25,9 @@ public final class LoadStream {
     private long sent;
     private long answered;
 
-    private LoadStream(Traffic traffic, int connections, double intervalNanos, double share) {
+    private LoadStream(
+            Traffic traffic, int connections, double intervalNanos, double share, @Nullable LoadStream source) {
+        this.source = source;
         this.traffic = traffic;
         this.connections = connections;
         this.intervalNanos = intervalNanos;
@@ -32,7 +35,12 @@ public final class LoadStream {
     }
 
     public static LoadStream closed(Traffic traffic, int connections) {
-        return new LoadStream(traffic, connections, 0, 1);
+        return new LoadStream(traffic, connections, 0, 1, null);
+    }
+
+    /** Returns a stream of a closed loop that goes on after the time is over, until {@code source} has its answers. */
+    static LoadStream following(LoadStream source, Traffic traffic, int connections) {
+        return new LoadStream(traffic, connections, 0, 1, source);
     }
 
     /**
@@ -45,7 +53,7 @@ public final class LoadStream {
         if (rate <= 0) {
             throw new IllegalArgumentException("the rate of an open loop must be positive, was " + rate);
         }
-        return new LoadStream(traffic, connections, NANOS_A_SECOND / rate, share);
+        return new LoadStream(traffic, connections, NANOS_A_SECOND / rate, share, null);
     }
 
     public Traffic traffic() {
@@ -97,7 +105,11 @@ public final class LoadStream {
 
     /** Returns whether a request of this run is still to be sent. */
     boolean isSending(long now) {
-        return nextDue(now) < endNanos;
+        return nextDue(now) < endNanos || (source != null && source.isBusy(now));
+    }
+
+    private boolean isBusy(long now) {
+        return isSending(now) || idle.size() + paused.size() < connections;
     }
 
     /** Returns a connection for the next request if one is due now and a connection is free; null otherwise. */
@@ -107,7 +119,7 @@ public final class LoadStream {
             idle.add(paused.remove());
         }
         long due = nextDue(now);
-        if (due > now || due >= endNanos || idle.isEmpty()) {
+        if (due > now || !isSending(now) || idle.isEmpty()) {
             return null;
         }
         sent++;

@@ -205,19 +205,28 @@ final class Loads {
         }
     }
 
-    /** Pushes at half of the fastest rate to consumers that wait. */
-    private List<Result> relay(Scenario scenario) throws IOException, SQLException, BenchException {
-        String queue = target.queue(run, scenario.path());
+    /** Returns the rate of a relay: that which the user gave, or half of the fastest. */
+    private double rateOfRelay() throws IOException, SQLException, BenchException {
+        if (options.rate() > 0) {
+            return options.rate();
+        }
         if (fastest == 0) {
             fastest = push(Scenario.PUSH_1, 0, options.warmup()).get(Figure.REQUESTS);
         }
+        return HALF * fastest;
+    }
+
+    /** Pushes at half of the fastest rate to consumers that wait. */
+    private List<Result> relay(Scenario scenario) throws IOException, SQLException, BenchException {
+        double rate = rateOfRelay();
+        String queue = target.queue(run, scenario.path());
         PushTraffic push = traffic(
                 queue, scenario.path(), scenario.partitions(), scenario.batch(), scenario.connections(), REMEMBERED);
-        String query = "batch=100&partitions=" + scenario.partitions() + "&wait=true&timeout=500";
+        String query = "batch=100&partitions=" + scenario.partitionsOfPop() + "&wait=true&timeout=500";
         var pop =
                 new PopTraffic(target.host(), queue, new PopTraffic.Way(query, true, Long.MAX_VALUE, push), CONSUMERS);
-        LoadStream pushes = LoadStream.open(push, scenario.connections(), HALF * fastest, RELAY_SHARE);
-        LoadStream pops = LoadStream.closed(pop, CONSUMERS);
+        LoadStream pushes = LoadStream.open(push, scenario.connections(), rate, RELAY_SHARE);
+        LoadStream pops = LoadStream.following(pushes, pop, CONSUMERS);
         var delivery = new Result(scenario.path() + " delivery");
         try (var load = new Load(target.address(), List.of(pushes, pops))) {
             load.run(options.warmup());

@@ -17,6 +17,7 @@ enum Scenario {
     POP_ACK_ONE(Kind.POP_ACK, 1, 1, 100, "pop of 100 and ack/batch, 1 partition, 1 connection"),
     IDLE(Kind.IDLE, 1, 1, 1, "push, pop, ack, one by one, beside a commit"),
     RELAY(Kind.RELAY, 64, 100, 1, "open loop at half of the rate of push-1: push, waiting pop, ack"),
+    RELAY_ONE(Kind.RELAY, 64, 100, 1, "like relay, with pops that take one partition each"),
     MEMORY(Kind.MEMORY, 0, 0, 0, "memory after the loads");
 
     /** How a scenario is run. */
@@ -68,6 +69,11 @@ enum Scenario {
 
     String description() {
         return description;
+    }
+
+    /** Returns how many partitions a pop of a relay takes. */
+    int partitionsOfPop() {
+        return this == RELAY ? partitions : 1;
     }
 
     /** Returns whether only a bridge that the benchmark starts can be measured so. */

@@ -106,6 +106,17 @@ class LatenciesTest {
     }
 
     @Test
+    void aStreamThatFollowsAnotherGoesOnUntilThatOneHasItsAnswers() {
+        LoadStream pushes = LoadStream.open(new NoTraffic(), 0, 100, 1);
+        LoadStream pops = LoadStream.following(pushes, new NoTraffic(), 0);
+        pushes.begin(0, SECOND);
+        pops.begin(0, SECOND);
+        assertThat(pops.isSending(2 * SECOND)).isTrue(); // The service is slow, and not one push was sent.
+        pushes.giveUp(2 * SECOND);
+        assertThat(pops.isSending(2 * SECOND)).isFalse();
+    }
+
+    @Test
     void refusesARateThatIsNone() {
         assertThatThrownBy(() -> LoadStream.open(new NoTraffic(), 1, 0, 1))
                 .isInstanceOf(IllegalArgumentException.class);
