@@ -32,7 +32,8 @@ import org.slf4j.LoggerFactory;
  *
  * <p>A request is answered as soon as there are messages. If there are none, a request that does not wait is answered
  * empty at once, and one that waits is answered empty at its deadline. A request whose transaction is under way at its
- * deadline gets 2 s more, and 4 s with auto-ack.
+ * deadline gets 2 s more, and 4 s with auto-ack. So does a request for which no transaction has looked yet, because it
+ * joined others that wait.
  *
  * <p>While the database fails, a request fails with the {@link QueueException} of the last try: one that waits at its
  * deadline, one that does not wait after 100 ms. If the outcome of a transaction is unknown, the requests that may have

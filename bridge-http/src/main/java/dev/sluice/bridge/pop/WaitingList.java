@@ -5,22 +5,31 @@ import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /** The pop requests that wait on one target. Guarded by the waiting room's lock. */
 final class WaitingList {
     /** Concurrent runs if any partition will do: they take different partitions. */
     private static final int RUNS_ON_ANY_PARTITION = 2;
+    /** Most rest after a run. */
+    private static final long LONGEST_REST_NANOS = TimeUnit.MILLISECONDS.toNanos(5);
+    /** Time of a run after which another one may start beside it. */
+    private static final long PATIENCE_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
 
     final PopTarget target;
     /** In order of arrival. Waiters in flight stay until their run ends. */
     final Set<Waiter> waiters = new LinkedHashSet<>();
 
-    final int maxRuns;
+    private final int maxRuns;
     int runs;
     int inFlight;
     /** There may be messages that no run has looked for. */
-    boolean due;
+    boolean due = true;
+    /** The last run did not find messages for all its waiters. */
+    private boolean isShort;
+    /** The end of the rest after a run that came back short. */
+    long restNanos;
 
     long lastRunNanos;
 
@@ -40,6 +49,41 @@ final class WaitingList {
     WaitingList(PopTarget target) {
         this.target = target;
         this.maxRuns = target.isOnePartition() ? 1 : RUNS_ON_ANY_PARTITION;
+    }
+
+    /**
+     * Returns how many runs there may be at once. While messages come no faster than they are popped it is one: what
+     * comes during a run is collected for the next one. But a run that hangs does not hold up the others.
+     */
+    int maxRuns(long now) {
+        return isShort && now - lastRunNanos < PATIENCE_NANOS ? 1 : maxRuns;
+    }
+
+    /** Notes the end of a run. */
+    void ran(boolean cameBackShort, long now) {
+        isShort = cameBackShort;
+        restNanos = now + Math.min(now - lastRunNanos, LONGEST_REST_NANOS);
+    }
+
+    /** Returns whether the next run has to wait. */
+    boolean rests(long now) {
+        return isShort && restNanos - now > 0;
+    }
+
+    /** Makes the list due, and ends its rest. */
+    void lookNow() {
+        due = true;
+        restNanos = lastRunNanos;
+    }
+
+    /**
+     * Adds a waiter. If the last run came back short, one that waits need not look again. Any other makes the list due.
+     */
+    void add(Waiter waiter) {
+        waiters.add(waiter);
+        if (!waiter.waits || !isShort) {
+            lookNow();
+        }
     }
 
     /** Returns whether there is a waiter that no run serves. */

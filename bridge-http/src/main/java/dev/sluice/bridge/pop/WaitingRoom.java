@@ -33,13 +33,6 @@ final class WaitingRoom {
     /** Most waiters that one run serves. */
     static final int MAX_MERGED = 64;
 
-    /** Extra time of a waiter in flight at its deadline. */
-    private static final long GRACE_MILLIS = 2000;
-    /** The same with auto-ack. Shorter than the 5 s after which clients give up a pop. */
-    private static final long AUTO_ACK_GRACE_MILLIS = 4000;
-    /** Longest time of a request that does not wait, without the grace: with it, the answer comes within 10 s. */
-    private static final long NO_WAIT_MILLIS = 5000;
-
     private static final Duration CHECK_CLIENTS_INTERVAL = Duration.ofSeconds(1);
 
     private static final PopResult NOTHING = new PopResult(PopResult.Status.EMPTY, null, List.of(), 0, null);
@@ -74,10 +67,8 @@ final class WaitingRoom {
     /** Lets a request in, or refuses it; see {@link PopDispatcher#pop}. */
     CompletableFuture<PopResult> enter(
             PopTarget target, PopRequest request, Duration wait, PopDispatcher.Client client) {
-        boolean waits = !wait.isZero() && !wait.isNegative();
-        Duration limit = waits ? wait : Duration.ofMillis(NO_WAIT_MILLIS);
         long now = timers.nanoTime();
-        var waiter = new Waiter(request, client, now, limit, waits);
+        var waiter = new Waiter(request, client, now, wait);
         synchronized (lock) {
             if (closed) {
                 return CompletableFuture.completedFuture(NOTHING);
@@ -86,15 +77,15 @@ final class WaitingRoom {
                 return CompletableFuture.failedFuture(
                         new OverloadedException("Too many pops are waiting, pop.max.parked is " + config.maxParked()));
             }
-            if (!waits && pause.isOn(now)) {
+            if (!waiter.waits && pause.isOn(now)) {
                 failures.fail(waiter, pause.lastFailure());
                 return waiter.answer;
             }
             waiting++;
             WaitingList list = lists.open(target);
-            list.waiters.add(waiter);
-            waiter.deadlineTimer = timers.after(limit.toNanos(), () -> deadline(list, waiter));
-            makeDue(list);
+            list.add(waiter);
+            waiter.deadlineTimer = timers.after(waiter.deadlineNanos - now, () -> deadline(list, waiter));
+            startIfDue(list);
         }
         return waiter.answer;
     }
@@ -193,6 +184,7 @@ final class WaitingRoom {
                 boolean found = result.status() == PopResult.Status.MESSAGES;
                 boolean lacksMemory = result.status() == PopResult.Status.NO_MEMORY;
                 list.land(waiter);
+                waiter.hasLooked = true;
                 if (!found && !lacksMemory) {
                     nothing = result;
                     Duration readyIn = result.nextReadyIn();
@@ -216,6 +208,7 @@ final class WaitingRoom {
             } else if (!run.served().isEmpty()) {
                 list.due = true; // Every waiter got messages, so there may be more.
             }
+            list.ran(nothing != null, now);
             if (nextReadyIn != null) {
                 wakeAt(list, now + Math.max(nextReadyIn.toNanos(), TimeUnit.MILLISECONDS.toNanos(1)));
             }
@@ -235,7 +228,6 @@ final class WaitingRoom {
         synchronized (lock) {
             run.served().forEach(run.list()::land);
             first = failed(cause, answers);
-            run.list().due = true;
             endRun(run.list());
         }
         answers.forEach(Runnable::run);
@@ -245,11 +237,12 @@ final class WaitingRoom {
         }
     }
 
-    /** Notes a failure of the database and fails the waiters whose deadline has passed. Under the lock. */
+    /** Notes a failure of the database, makes all lists due, and fails the waiters whose deadline has passed. */
     private boolean failed(QueueException cause, List<Runnable> answers) {
         long now = timers.nanoTime();
         boolean first = pause.failed(cause, now);
         for (WaitingList list : List.copyOf(lists.all())) {
+            list.due = true;
             for (Waiter waiter : List.copyOf(list.waiters)) {
                 boolean over = !waiter.waits || waiter.deadlineNanos - now <= 0;
                 if (over && !waiter.inFlight) {
@@ -294,6 +287,7 @@ final class WaitingRoom {
                     .filter(waiter -> !waiter.isAnswered)
                     .forEach(waiter -> answers.add(failure(run.list(), waiter, cause)));
             run.served().forEach(run.list()::land);
+            run.list().due = true;
             endRun(run.list());
         }
         answers.forEach(Runnable::run);
@@ -311,6 +305,7 @@ final class WaitingRoom {
     /** Ends a run all of whose waiters are taken care of. */
     void end(Run run) {
         synchronized (lock) {
+            run.list().due |= !run.served().isEmpty(); // A refused run has not looked for those that came meanwhile.
             endRun(run.list());
         }
     }
@@ -394,10 +389,14 @@ final class WaitingRoom {
             if (closed || waiter.isAnswered) {
                 return;
             }
-            long grace = waiter.request.autoAck() ? AUTO_ACK_GRACE_MILLIS : GRACE_MILLIS;
-            long left = waiter.deadlineNanos + TimeUnit.MILLISECONDS.toNanos(grace) - timers.nanoTime();
-            if (waiter.inFlight && left > 0) {
+            long left = waiter.deadlineNanos + waiter.graceNanos() - timers.nanoTime();
+            boolean mustLook = waiter.waits && !waiter.hasLooked && !pause.isFailing();
+            if ((waiter.inFlight || mustLook) && left > 0) {
                 waiter.deadlineTimer = timers.after(left, () -> deadline(list, waiter));
+                if (mustLook) {
+                    list.lookNow();
+                    startIfDue(list);
+                }
                 return;
             }
             answer = lateAnswer(list, waiter);
@@ -415,7 +414,7 @@ final class WaitingRoom {
         if (pause.isFailing()) {
             return failure(list, waiter, pause.lastFailure());
         }
-        return waiter.waits
+        return waiter.hasLooked
                 ? answer(list, waiter, NOTHING)
                 : failure(list, waiter, unavailable("a pop has waited too long for its turn"));
     }
@@ -432,11 +431,12 @@ final class WaitingRoom {
     }
 
     private void startIfDue(WaitingList list) {
-        if (closed || !list.due || !list.hasIdleWaiters() || list.runs >= list.maxRuns) {
+        long now = timers.nanoTime();
+        if (closed || !list.due || !list.hasIdleWaiters() || list.runs >= list.maxRuns(now)) {
             return;
         }
-        if (pause.isOn(timers.nanoTime())) {
-            wakeAt(list, pause.retryNanos());
+        if (pause.isOn(now) || list.rests(now)) {
+            wakeAt(list, pause.isOn(now) ? pause.retryNanos() : list.restNanos);
             return;
         }
         list.due = false;

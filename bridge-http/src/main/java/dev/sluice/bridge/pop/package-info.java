@@ -17,12 +17,28 @@
  * <p>A list is run when
  *
  * <ul>
- *   <li>a pop arrives,
+ *   <li>a pop arrives that does not wait, or the first one on its target, or one behind a run that found messages for
+ *       all its pops,
  *   <li>messages were committed to its queue ({@link dev.sluice.bridge.pop.PopDispatcher#wake}),
  *   <li>an acknowledgement released a partition,
  *   <li>a lease expires or a delayed message becomes ready, as the last run reported,
- *   <li>the poll interval is over: another bridge or a connector may have pushed.
+ *   <li>the poll interval is over: another bridge or a connector may have pushed,
+ *   <li>the deadline of a pop is over and no run has looked for it.
  * </ul>
+ *
+ * <p>So a pop that waits joins those that wait already: if the last run came back short, and nothing has woken the list
+ * since, another look would find nothing. What wakes the list wakes all of them, and one run serves them. A pop is
+ * answered empty only if a run has looked for it.
+ *
+ * <p>A list whose last run came back short has one run at a time, unless that run takes longer than 100 ms. What wakes
+ * it meanwhile is collected for the next run. After a run that came back short, the list rests as long as the run took,
+ * and 5 ms at most. So runs take at most half of the time however often something wakes the list, and each serves what
+ * came meanwhile. If nothing came during a run and its rest, nothing waits: the next wake-up starts a run at once. A
+ * pop that does not wait ends the rest. A list with a backlog does not rest, and may have two runs, which take
+ * different partitions.
+ *
+ * <p>A run gives partitions to the oldest pop first, up to what that pop asked for, and then to the next. A pop that
+ * got messages comes back as the newest, so the consumers of a group take turns.
  *
  * <p>The classes:
  *

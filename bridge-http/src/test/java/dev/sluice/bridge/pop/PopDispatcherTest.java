@@ -137,6 +137,7 @@ class PopDispatcherTest {
             var request = new PopRequest(1, 1, false, Subscription.ALL, FakeQueue.NO_MEMORY);
             CompletableFuture<PopResult> waits = pops.pop(QUEUE, batch(1), LONG);
             CompletableFuture<PopResult> lacksMemory = pops.pop(QUEUE, request, LONG);
+            pops.wake("q");
             assertThat(lacksMemory.join().status()).isEqualTo(PopResult.Status.NO_MEMORY);
             assertThat(waits).isNotDone();
             queue.add("q", "a");
