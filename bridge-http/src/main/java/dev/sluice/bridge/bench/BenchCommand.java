@@ -46,6 +46,7 @@ public final class BenchCommand {
               --payload BYTES                  bytes of a payload (200)
               --dir DIR                        where the temporary directory is made; its disk is measured too
               --json FILE                      writes the results
+              --stages                         shows where the bridge's time goes, of push-1 and pop-ack or --scenario
               --guard                          fails if a path costs more than 1.3 times its recorded multiple
               --record                         records the multiples for --guard
               --guard-file FILE                the record (bench/guard.json)

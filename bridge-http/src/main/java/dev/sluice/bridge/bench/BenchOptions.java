@@ -40,6 +40,7 @@ public final class BenchOptions {
     private @Nullable Path second;
     private boolean guards;
     private boolean records;
+    private boolean stages;
     private Path guardFile;
 
     private BenchOptions(Path home) {
@@ -81,6 +82,7 @@ public final class BenchOptions {
                 first = path(word, value(word, rest));
                 second = path(word, value(word, rest));
             }
+            case "--stages" -> stages = true;
             case "--guard" -> guards = true;
             case "--record" -> records = true;
             case "--guard-file" -> guardFile = path(word, value(word, rest));
@@ -164,6 +166,15 @@ public final class BenchOptions {
         }
         if (guards && records) {
             throw BenchException.usage("take --guard or --record, not both");
+        }
+        if (stages && url != null) {
+            throw BenchException.usage("--stages records a bridge that the benchmark starts; leave out --url");
+        }
+        if (stages && (guards || records)) {
+            throw BenchException.usage("--stages costs time that --guard and --record would count; leave one out");
+        }
+        if (stages && !isSelection) {
+            scenarios = EnumSet.of(Scenario.PUSH_1, Scenario.POP_ACK);
         }
         if (url != null && isSelection) {
             for (Scenario scenario : scenarios) {
@@ -263,6 +274,11 @@ public final class BenchOptions {
 
     boolean records() {
         return records;
+    }
+
+    /** Returns whether the processor time of the bridge is divided among stages. */
+    boolean stages() {
+        return stages;
     }
 
     Path guardFile() {

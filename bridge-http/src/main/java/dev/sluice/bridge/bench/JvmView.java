@@ -2,8 +2,10 @@ package dev.sluice.bridge.bench;
 
 import com.sun.tools.attach.AttachNotSupportedException;
 import com.sun.tools.attach.VirtualMachine;
+import dev.sluice.bridge.bench.stages.Recording;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
+import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;
 import javax.management.JMException;
@@ -13,9 +15,10 @@ import javax.management.openmbean.CompositeData;
 import javax.management.remote.JMXConnector;
 import javax.management.remote.JMXConnectorFactory;
 import javax.management.remote.JMXServiceURL;
+import org.jspecify.annotations.Nullable;
 
 /**
- * What another Java process tells of itself through JMX: bytes allocated and garbage collections. It attaches to the
+ * What another Java process tells of itself through JMX: bytes allocated, garbage collections, recordings. It attaches to the
  * process, which needs the same user. Owned by one thread.
  */
 public final class JvmView implements AutoCloseable {
@@ -25,6 +28,8 @@ public final class JvmView implements AutoCloseable {
     private final ObjectName collectors;
     /** Bytes by thread. Threads that have ended keep what they had at the last reading. */
     private final Map<Long, Long> allocated = new HashMap<>();
+
+    private @Nullable Path recordings;
 
     private JvmView(JMXConnector connector) throws IOException, JMException {
         this.connector = connector;
@@ -112,6 +117,22 @@ public final class JvmView implements AutoCloseable {
         } catch (JMException e) {
             throw new IOException("the process does not tell of its collections: " + e.getMessage(), e);
         }
+    }
+
+    /** Sets the directory for recordings; null if nothing is recorded. */
+    void recordIn(@Nullable Path directory) {
+        recordings = directory;
+    }
+
+    /** Returns the directory for recordings; null if nothing is recorded. */
+    @Nullable
+    Path recordings() {
+        return recordings;
+    }
+
+    /** Begins to record what the threads of the process do. */
+    Recording record() throws IOException {
+        return Recording.start(beans);
     }
 
     @Override

@@ -1,9 +1,15 @@
 package dev.sluice.bridge.bench;
 
 import dev.sluice.bridge.bench.Observer.Reading;
+import dev.sluice.bridge.bench.stages.Recording;
+import dev.sluice.bridge.bench.stages.StageProfile;
+import dev.sluice.bridge.bench.stages.ThreadTimes;
 import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.sql.SQLException;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /** The time between two readings of all counters, and what happened in it. Owned by one thread. */
 public final class Measurement {
@@ -17,17 +23,23 @@ public final class Measurement {
 
     private final Observer observer;
     private final Map<Reading, Double> begin;
-    private final Map<String, Double> threads;
     private final double writtenBefore;
+    private final ThreadTimes threads;
+    private final @Nullable Recording recording;
     private final long beginNanos;
 
     private Measurement(Observer observer) throws IOException, SQLException {
         this.observer = observer;
         checkpoint(); // What earlier loads have left to be written does not belong to this one.
         this.writtenBefore = observer.written();
+        this.recording = record(observer.sight().jvm());
         this.begin = observer.read();
         this.threads = observer.threads();
         this.beginNanos = System.nanoTime();
+    }
+
+    private static @Nullable Recording record(@Nullable JvmView jvm) throws IOException {
+        return jvm == null || jvm.recordings() == null ? null : jvm.record();
     }
 
     public static Measurement begin(Observer observer) throws IOException, SQLException {
@@ -63,6 +75,7 @@ public final class Measurement {
                 .set(Figure.COLLECTIONS, change(end, Reading.COLLECTIONS))
                 .set(Figure.COLLECTION_TIME, change(end, Reading.COLLECTION_MILLIS));
         threads(messages, result);
+        stages(messages, change(end, Reading.CPU_SERVER), result);
         checkpoint(); // Pages that are only in memory belong to the messages too.
         result.set(Figure.DISK_BYTES, (observer.written() - writtenBefore) / work.payloadBytes);
         observer.describeMemory(result);
@@ -75,10 +88,30 @@ public final class Measurement {
         }
     }
 
+    /** Ends the recording and divides the processor time of the server among the stages. */
+    private void stages(double messages, double cpu, Result result) throws IOException {
+        JvmView jvm = observer.sight().jvm();
+        Path directory = jvm == null ? null : jvm.recordings();
+        if (recording == null || directory == null) {
+            return;
+        }
+        Path file = directory.resolve("stages.jfr");
+        try (recording) {
+            recording.stop(file);
+            StageProfile.of(file, threads, observer.threads(), cpu)
+                    .forEach((stage, seconds) ->
+                            result.stages().put(stage.title(), MICROS_A_SECOND * seconds / messages));
+        } finally {
+            Files.deleteIfExists(file);
+        }
+    }
+
     private void threads(double messages, Result result) {
-        double[] compiler = {observer.threads().isEmpty() ? Double.NaN : 0};
-        observer.threads().forEach((name, seconds) -> {
-            double micros = MICROS_A_SECOND * (seconds - threads.getOrDefault(name, 0.0)) / messages;
+        Map<String, Double> begins = threads.byName();
+        Map<String, Double> ends = observer.threads().byName();
+        double[] compiler = {ends.isEmpty() ? Double.NaN : 0};
+        ends.forEach((name, seconds) -> {
+            double micros = MICROS_A_SECOND * (seconds - begins.getOrDefault(name, 0.0)) / messages;
             compiler[0] += name.contains(COMPILER) ? micros : 0;
             if (Double.isFinite(micros) && micros > LEAST_SHARE * result.get(Figure.CPU_SERVER)) {
                 result.threads().put(name, micros);

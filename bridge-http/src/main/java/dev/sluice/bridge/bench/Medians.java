@@ -3,8 +3,10 @@ package dev.sluice.bridge.bench;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.TreeSet;
+import java.util.Map;
+import java.util.function.Function;
 
 /** Medians of several measurements of the same path. */
 final class Medians {
@@ -25,17 +27,23 @@ final class Medians {
                             .map(each -> each.multiples().getOrDefault(floor, Double.NaN))
                             .toList()));
         }
-        var threads = new TreeSet<String>();
-        measured.forEach(each -> threads.addAll(each.threads().keySet()));
-        for (String thread : threads) {
-            result.threads()
+        times(measured, Result::threads, result);
+        times(measured, Result::stages, result);
+        return result;
+    }
+
+    /** Adds the medians of times that have names. A name that a round does not have took no time in it. */
+    private static void times(List<Result> measured, Function<Result, Map<String, Double>> times, Result result) {
+        var names = new LinkedHashSet<String>();
+        measured.forEach(each -> names.addAll(times.apply(each).keySet()));
+        for (String name : names) {
+            times.apply(result)
                     .put(
-                            thread,
+                            name,
                             median(measured.stream()
-                                    .map(each -> each.threads().getOrDefault(thread, 0.0))
+                                    .map(each -> times.apply(each).getOrDefault(name, 0.0))
                                     .toList()));
         }
-        return result;
     }
 
     /** Returns the median of each path of several rounds, in the order of the first round. */

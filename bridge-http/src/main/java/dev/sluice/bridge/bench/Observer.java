@@ -1,5 +1,6 @@
 package dev.sluice.bridge.bench;
 
+import dev.sluice.bridge.bench.stages.ThreadTimes;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
@@ -30,7 +31,7 @@ public final class Observer {
     }
 
     private final Sight sight;
-    private Map<String, Double> threads = Map.of();
+    private ThreadTimes threads = ThreadTimes.none();
 
     /**
      * What can be seen.
@@ -73,7 +74,7 @@ public final class Observer {
             readings.put(Reading.COLLECTIONS, sight.jvm.collections());
             readings.put(Reading.COLLECTION_MILLIS, sight.jvm.collectionMillis());
         }
-        threads = sight.pid > 0 ? ProcessFiles.cpuByThread(sight.pid) : Map.of();
+        threads = sight.pid > 0 ? ThreadTimes.of(sight.pid) : ThreadTimes.none();
         readings.put(
                 Reading.CPU_POSTGRES, sight.postgresPid > 0 ? ProcessFiles.cpuOfTree(sight.postgresPid) : Double.NaN);
         readings.put(Reading.CPU_SERVER, sight.pid > 0 ? ProcessFiles.cpu(sight.pid) : Double.NaN);
@@ -84,7 +85,7 @@ public final class Observer {
     }
 
     /** Returns the processor time by thread at the last reading. */
-    Map<String, Double> threads() {
+    ThreadTimes threads() {
         return threads;
     }
 

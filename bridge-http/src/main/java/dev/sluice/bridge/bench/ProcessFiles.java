@@ -8,7 +8,6 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -105,33 +104,6 @@ public final class ProcessFiles {
             return busy / TICKS_A_SECOND;
         } catch (IOException | RuntimeException e) {
             return Double.NaN;
-        }
-    }
-
-    /** Returns the processor time of each thread of a process in seconds, by its name without numbers. */
-    static Map<String, Double> cpuByThread(long pid) {
-        var times = new TreeMap<String, Double>();
-        try (Stream<Path> threads = Files.list(PROC.resolve(pid + "/task"))) {
-            threads.forEach(thread -> {
-                double time = time(stat(thread), USER, SYSTEM);
-                if (Double.isFinite(time)) {
-                    times.merge(name(thread), time, Double::sum);
-                }
-            });
-        } catch (IOException e) {
-            return Map.of();
-        }
-        return times;
-    }
-
-    private static String name(Path thread) {
-        try {
-            return Files.readString(thread.resolve("comm"))
-                    .strip()
-                    .replaceAll("[0-9]+", "")
-                    .replaceAll("[-# ]+$", "");
-        } catch (IOException e) {
-            return "ended";
         }
     }
 

@@ -2,6 +2,7 @@ package dev.sluice.bridge.bench;
 
 import static dev.sluice.bridge.bench.TextTable.number;
 
+import dev.sluice.bridge.bench.stages.Stage;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -52,6 +53,10 @@ final class Report {
         if (!threads.isEmpty()) {
             text.append("\nThe bridge's µs a message by thread\n").append(threads);
         }
+        String stages = stages(results.results());
+        if (!stages.isEmpty()) {
+            text.append("\nThe bridge's µs a message by stage\n").append(stages);
+        }
         return text.append("\n? = not known, or not measured for this path\n").toString();
     }
 
@@ -96,6 +101,39 @@ final class Report {
             }
         }
         return text.toString();
+    }
+
+    /** Returns a row for each stage, with a column for each path that was recorded. */
+    private static String stages(List<Result> results) {
+        List<Result> recorded =
+                results.stream().filter(each -> !each.stages().isEmpty()).toList();
+        if (recorded.isEmpty()) {
+            return "";
+        }
+        var headers = new ArrayList<String>(List.of("stage"));
+        recorded.forEach(each -> headers.add(each.path()));
+        var table = new TextTable(headers);
+        for (Stage stage : Stage.values()) {
+            List<Double> values = recorded.stream()
+                    .map(each -> each.stages().getOrDefault(stage.title(), 0.0))
+                    .toList();
+            if (values.stream().anyMatch(value -> value != 0)) {
+                stageRow(stage.title(), values, table);
+            }
+        }
+        List<Double> sums = recorded.stream()
+                .map(each -> each.stages().values().stream()
+                        .mapToDouble(Double::doubleValue)
+                        .sum())
+                .toList();
+        stageRow("all = the process", sums, table);
+        return table.toString();
+    }
+
+    private static void stageRow(String title, List<Double> values, TextTable table) {
+        var cells = new ArrayList<String>(List.of(title));
+        values.forEach(value -> cells.add(number(value, 2)));
+        table.row(cells);
     }
 
     /** Returns the figures of two runs side by side, for all paths that both have. */

@@ -6,14 +6,15 @@ import java.util.Map;
 import java.util.OptionalDouble;
 
 /**
- * What one path cost in one run: its figures, its multiples of floors, and the processor time of the bridge by thread.
- * A figure that is not known is missing. Owned by one thread.
+ * What one path cost in one run: its figures, its multiples of floors, and the processor time of the bridge by thread
+ * and by stage. A figure that is not known is missing. Owned by one thread.
  */
 public final class Result {
     private final String path;
     private final Map<Figure, Double> figures = new EnumMap<>(Figure.class);
     private final Map<String, Double> multiples = new LinkedHashMap<>();
     private final Map<String, Double> threads = new LinkedHashMap<>();
+    private final Map<String, Double> stages = new LinkedHashMap<>();
 
     public Result(String path) {
         this.path = path;
@@ -63,6 +64,11 @@ public final class Result {
     /** Returns processor time in microseconds a message by the name of the thread. */
     Map<String, Double> threads() {
         return threads;
+    }
+
+    /** Returns processor time in microseconds a message by stage; none if nothing was recorded. */
+    Map<String, Double> stages() {
+        return stages;
     }
 
     /**

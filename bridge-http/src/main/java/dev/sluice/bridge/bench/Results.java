@@ -44,6 +44,8 @@ public record Results(Map<String, String> conditions, List<Result> results) {
             result.multiples().forEach((floor, value) -> put(multiples, floor, value));
             ObjectNode threads = each.putObject("cpu_us_by_thread");
             result.threads().forEach((thread, value) -> put(threads, thread, value));
+            ObjectNode stages = each.putObject("cpu_us_by_stage");
+            result.stages().forEach((stage, value) -> put(stages, stage, value));
         }
         writeJson(file, root);
     }
@@ -102,6 +104,10 @@ public record Results(Map<String, String> conditions, List<Result> results) {
                     .properties()
                     .forEach(field -> result.threads()
                             .put(field.getKey(), field.getValue().asDouble()));
+            each.path("cpu_us_by_stage")
+                    .properties()
+                    .forEach(field ->
+                            result.stages().put(field.getKey(), field.getValue().asDouble()));
             results.add(result);
         }
         return new Results(conditions, results);

@@ -70,6 +70,7 @@ final class Target implements AutoCloseable {
         }
         if (own != null) {
             jvm = JvmView.attach(pid);
+            jvm.recordIn(options.stages() ? own.directory() : null);
         }
         var sees = new Observer(new Observer.Sight(address, host(), pid, postgres, database, jvm, disk(pid)));
         observer = sees;

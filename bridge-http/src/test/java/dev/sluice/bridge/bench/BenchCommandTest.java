@@ -3,6 +3,7 @@ package dev.sluice.bridge.bench;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.sluice.bridge.RunningBridge;
+import dev.sluice.bridge.bench.stages.Stage;
 import dev.sluice.queue.TestPostgres;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
@@ -11,6 +12,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.Stream;
+import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -195,6 +197,42 @@ class BenchCommandTest {
                 .isEqualTo(IS_LINUX);
         assertThat(results.of("idle push").orElseThrow().guarded()).isPresent();
         assertThat(results.of("floor copy").orElseThrow().get(Figure.RATE)).isPositive();
+    }
+
+    @Test
+    void theStagesAddUpToTheProcessorTimeOfTheBridge() throws Exception {
+        Path json = directory.resolve("a.json");
+        String text = run(
+                0,
+                "--stages",
+                "--secs",
+                "2",
+                "--warmup",
+                "0.5",
+                "--dir",
+                directory.toString(),
+                "--json",
+                json.toString());
+        assertThat(text).contains("The bridge's µs a message by stage");
+        Results results = Results.read(json);
+        for (String path : List.of("push-1", "pop-ack")) {
+            Result result = results.of(path).orElseThrow();
+            double sum = result.stages().values().stream()
+                    .mapToDouble(Double::doubleValue)
+                    .sum();
+            if (IS_LINUX) {
+                assertThat(sum).as(path).isCloseTo(result.get(Figure.CPU_SERVER), Offset.offset(0.01));
+            }
+            double unknown = result.stages().getOrDefault(Stage.UNKNOWN.title(), 0.0);
+            assertThat(unknown).as(path + result.stages()).isLessThanOrEqualTo(0.1 * sum);
+        }
+        assertThat(results.of("push-1").orElseThrow().stages())
+                .containsKeys(Stage.READ.title(), Stage.LOG.title(), Stage.FLUSH.title(), Stage.ANSWER.title());
+        assertThat(results.of("pop-ack").orElseThrow().stages())
+                .containsKeys(Stage.CLAIM.title(), Stage.ANSWER.title());
+        try (Stream<Path> left = Files.list(directory)) {
+            assertThat(left).containsExactly(json);
+        }
     }
 
     @Test

@@ -77,6 +77,7 @@ class BenchOptionsTest {
         assertThat(options.guardFile()).isEqualTo(Path.of("g"));
         assertThat(parse("--rate", "2500").rate()).isEqualTo(2500);
         assertThat(parse("--record").records()).isTrue();
+        assertThat(parse("--stages").stages()).isTrue();
         assertThat(parse("--config", "c").config()).isEqualTo(Path.of("c"));
         BenchOptions compares = parse("--compare", "a", "b");
         assertThat(compares.first()).isEqualTo(Path.of("a"));
@@ -114,5 +115,21 @@ class BenchOptionsTest {
                 .hasMessageContaining(reason)
                 .satisfies(refusal ->
                         assertThat(((BenchException) refusal).isUsage()).isTrue());
+    }
+
+    @Test
+    void stagesAreThoseOfOneMessageUnlessScenariosAreNamed() throws BenchException {
+        assertThat(parse("--stages").scenarios()).containsExactly(Scenario.PUSH_1, Scenario.POP_ACK);
+        assertThat(parse("--stages", "--scenario", "pop-auto").scenarios()).containsExactly(Scenario.POP_AUTO);
+    }
+
+    @Test
+    void aRecordingNeedsItsOwnBridgeAndCountsInNoGuard() {
+        assertThatThrownBy(() -> parse("--stages", "--url", "http://127.0.0.1:1"))
+                .hasMessage("--stages records a bridge that the benchmark starts; leave out --url");
+        for (String other : List.of("--guard", "--record")) {
+            assertThatThrownBy(() -> parse("--stages", other))
+                    .hasMessage("--stages costs time that --guard and --record would count; leave one out");
+        }
     }
 }

@@ -3,6 +3,7 @@ package dev.sluice.bridge.bench;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.sluice.bridge.bench.stages.Stage;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -28,6 +29,8 @@ class ResultsTest {
                 .multiple("bare-post", multiple)
                 .multiple("copy", 100);
         push.threads().put("sluice-http", 12.5);
+        push.stages().put(Stage.READ.title(), 10.0);
+        push.stages().put(Stage.UNKNOWN.title(), 2.25);
         var idle = new Result("idle push").set(Figure.P50, 2).multiple("commit", 3);
         return new Results(Map.of("cores", "2"), List.of(push, idle, new Result("floor copy")));
     }
@@ -50,6 +53,8 @@ class ResultsTest {
         assertThat(push.get(Figure.CPU_POSTGRES)).isNaN();
         assertThat(push.multiples()).containsExactly(Map.entry("bare-post", 5.0), Map.entry("copy", 100.0));
         assertThat(push.threads()).containsExactly(Map.entry("sluice-http", 12.5));
+        assertThat(push.stages())
+                .containsExactly(Map.entry(Stage.READ.title(), 10.0), Map.entry(Stage.UNKNOWN.title(), 2.25));
         assertThat(Files.readString(file)).contains("\"cpu_us_postgres\" : null");
     }
 
@@ -63,6 +68,14 @@ class ResultsTest {
                 .matches("push-1 +1,000 +9.50 +\\? .* 5\\.00 bare-post, 100\\.00 copy");
         assertThat(text).contains("push-1: sluice-http 12.50").doesNotContain("NaN");
         assertThat(text.lines().filter(line -> line.startsWith("floor copy"))).isEmpty();
+    }
+
+    @Test
+    void aTableHasTheStagesOfThePathsThatWereRecordedAndTheirSum() {
+        String text = Report.of(results(5));
+        assertThat(text).containsPattern("stage +push-1\nread: sockets, HTTP, bodies +10\\.00\n");
+        assertThat(text).containsPattern("not attributed +2\\.25\nall = the process +12\\.25\n");
+        assertThat(text).doesNotContain(Stage.PARSE.title());
     }
 
     @Test
@@ -140,6 +153,7 @@ class ResultsTest {
         assertThat(medians).extracting(Result::path).containsExactly("push-1", "idle push", "floor copy");
         assertThat(medians.get(0).multiples()).containsEntry("bare-post", 5.0);
         assertThat(medians.get(0).get(Figure.RATE)).isEqualTo(1000);
+        assertThat(medians.get(0).stages()).containsEntry(Stage.READ.title(), 10.0);
         assertThat(Medians.median(List.of(1.0, Double.NaN, 4.0))).isEqualTo(2.5);
         assertThat(Medians.median(List.of(Double.NaN))).isNaN();
     }

@@ -173,10 +173,7 @@ class AcknowledgeDispatcherTest {
             gate.countDown();
             CompletableFuture.allOf(first, second, third).join();
         }
-        assertThat(transactions)
-                .extracting(List::size)
-                .first()
-                .isEqualTo(1);
+        assertThat(transactions).extracting(List::size).first().isEqualTo(1);
         assertThat(transactions).extracting(List::size).endsWith(AcknowledgeDispatcher.MERGED_FIRST - 1);
     }
 
