@@ -2,12 +2,14 @@ package dev.sluice.bridge.api;
 
 import dev.sluice.bridge.http.Answer;
 import dev.sluice.bridge.http.Endpoint;
+import dev.sluice.bridge.http.PatientConnector;
 import dev.sluice.bridge.http.Query;
 import dev.sluice.bridge.http.RequestBodies;
 import dev.sluice.bridge.http.RequestSyntax;
 import dev.sluice.bridge.http.Route;
 import dev.sluice.bridge.limits.InvalidRequestException;
 import dev.sluice.bridge.metrics.Metrics;
+import dev.sluice.bridge.metrics.RequestTimes;
 import java.net.URLDecoder;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -31,8 +33,9 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Serves the hot rows of the table of routes in front of the servlet chain, without servlets and Javalin. The thread
- * that finds a request on a connection handles it, and the thread that completes the answer writes it. Only a long body
- * and a request for the servlets go to another thread, one of the pool.
+ * that finds a request on a connection handles it, and writes the answer, too: all answers that a commit completes, in
+ * one go. Only a long body and a request for the servlets go to another thread, one of the pool, and the thread that
+ * completes a long answer writes it.
  *
  * <p>This class takes only plain requests: of the method and the exact path of a hot row, without a fault of syntax,
  * and without {@code Expect}. Every other request goes on to {@link JavalinRoutes}, which refuses it or serves it. So
@@ -45,11 +48,13 @@ final class CoreRoutes extends Handler.Wrapper {
     private static final HttpField NO_TEXT = new PreEncodedHttpField(HttpHeader.CONTENT_TYPE, "text/plain");
 
     private static final int MOST_IN_A_ROW = 16;
+    /** It takes longer to write an answer of more bytes, while other connections wait. */
+    private static final int SHORT_ANSWER_BYTES = 64 << 10;
+
     private static final String ESCAPED_PLUS = "%2B";
 
     private final Executor executor;
     private final RouteCalls calls;
-    private final Metrics metrics;
     /** Rows without parameters, by path. */
     private final Map<String, Row> literal = new HashMap<>();
     /** Rows with parameters, in the order of the table. */
@@ -63,12 +68,12 @@ final class CoreRoutes extends Handler.Wrapper {
     CoreRoutes(List<Route> hot, RouteCalls calls, Metrics metrics, Executor executor) {
         this.executor = executor;
         this.calls = calls;
-        this.metrics = metrics;
         for (Route route : hot) {
             add(new Row(
                     route,
                     calls.guarded(route, route.endpoint()),
-                    List.of(route.path().split("/", -1))));
+                    List.of(route.path().split("/", -1)),
+                    metrics.requests(route.method(), route.path())));
         }
     }
 
@@ -103,7 +108,7 @@ final class CoreRoutes extends Handler.Wrapper {
     }
 
     /** A hot row with its checks and the segments of its path. */
-    private record Row(Route route, Endpoint endpoint, List<String> segments) {
+    private record Row(Route route, Endpoint endpoint, List<String> segments, RequestTimes.OfRoute times) {
         /** Returns the decoded parameters of a path; null if it is not a path of the row. */
         @Nullable
         Map<String, String> parameters(String[] path) {
@@ -210,6 +215,8 @@ final class CoreRoutes extends Handler.Wrapper {
         private final CoreRequest request;
         private final Callback callback;
         private final long startNanos = System.nanoTime();
+        /** The thread that handles the request now; null when it has returned. */
+        private volatile @Nullable Thread handler;
 
         Exchange(Row row, CoreRequest request, Callback callback) {
             this.row = row;
@@ -224,16 +231,26 @@ final class CoreRoutes extends Handler.Wrapper {
             request.response().getHeaders().put(NO_TEXT);
             calls.describe(request);
             calls.begin(row.route, request);
+            handler = Thread.currentThread();
             row.endpoint.handleSafely(request).whenComplete(this::answer);
+            handler = null;
         }
 
         @SuppressWarnings("FutureReturnValueIgnored") // The stage handles both ends.
         private void answer(@Nullable Answer done, @Nullable Throwable failure) {
             try {
                 Answer answer = calls.answer(request, done, failure);
-                calls.bodyBefore(request).whenComplete((read, never) -> send(answer));
+                calls.bodyBefore(request).whenComplete((read, never) -> write(answer));
             } catch (RuntimeException e) {
                 fail(e);
+            }
+        }
+
+        private void write(Answer answer) {
+            if (Thread.currentThread() == handler || answer.bytes() > SHORT_ANSWER_BYTES) {
+                send(answer);
+            } else {
+                PatientConnector.writeLater(request.jetty(), () -> send(answer));
             }
         }
 
@@ -267,11 +284,7 @@ final class CoreRoutes extends Handler.Wrapper {
         }
 
         private void count(Answer answer) {
-            metrics.countRequest(
-                    row.route.method(),
-                    row.route.path(),
-                    answer.status(),
-                    (System.nanoTime() - startNanos) / NANOS_PER_SECOND);
+            row.times.add(answer.status(), (System.nanoTime() - startNanos) / NANOS_PER_SECOND);
         }
     }
 }

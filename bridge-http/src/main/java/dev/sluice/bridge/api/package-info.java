@@ -24,10 +24,11 @@
  * </ul>
  *
  * <p>An endpoint decodes the request, calls the service and encodes the result. It returns a future, and never waits
- * for the database, the disk or the client. The selector that finds a request of a hot row handles it, and the thread
- * that completes the answer writes it, as far as the client reads; the server writes the rest. Threads of the pool
- * handle long bodies, every 16th request in a row of one connection, and all other routes, and write the answers of
- * those.
+ * for the database, the disk or the client. The selector that finds a request of a hot row handles it. The selector
+ * also writes the answer, as far as the client reads, and the server writes the rest; if a commit completes many
+ * requests, one wake-up of the selector is for all of their answers. The thread that completes a long answer writes it.
+ * Threads of the pool handle long bodies, every 16th request in a row of one connection, and all other routes, and write
+ * the answers of those.
  *
  * <p>A body must be strict UTF-8 without a byte order mark, and strict JSON (RFC 8259). An endpoint skips unknown
  * fields. If an optional field occurs twice, the last one counts, unless the endpoint refuses it. A payload stays the

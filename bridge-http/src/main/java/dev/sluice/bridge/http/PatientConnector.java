@@ -7,6 +7,8 @@ import java.nio.channels.SelectableChannel;
 import java.nio.channels.SelectionKey;
 import java.nio.channels.SocketChannel;
 import java.time.Duration;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.locks.LockSupport;
@@ -43,6 +45,7 @@ public final class PatientConnector extends ServerConnector {
     private static final Duration SILENCE_BETWEEN_WARNINGS = Duration.ofMinutes(1);
 
     private final Connections connections;
+    private final Map<ManagedSelector, SelectorAnswers> answers = new ConcurrentHashMap<>();
     private long warnedNanos = System.nanoTime() - SILENCE_BETWEEN_WARNINGS.toNanos();
 
     public PatientConnector(
@@ -56,6 +59,15 @@ public final class PatientConnector extends ServerConnector {
     /** Returns a customizer that tells a connection of this class when a request begins and ends. */
     public static HttpConfiguration.Customizer requests() {
         return PatientConnector::follow;
+    }
+
+    /** Lets the thread that serves the connection of a request write its answer. The action must not block or throw. */
+    public static void writeLater(Request request, Runnable write) {
+        if (request.getConnectionMetaData().getConnection().getEndPoint() instanceof EndPoint endPoint) {
+            endPoint.answers.add(write);
+        } else {
+            write.run();
+        }
     }
 
     private static Request follow(Request request, HttpFields.Mutable responseHeaders) {
@@ -147,6 +159,7 @@ public final class PatientConnector extends ServerConnector {
     }
 
     private final class EndPoint extends SocketChannelEndPoint implements Connections.Held {
+        private final SelectorAnswers answers;
         // Guarded by this, because a request may begin while another thread closes the connection.
         private boolean carriesRequest;
         private long idleSinceNanos = System.nanoTime();
@@ -154,6 +167,7 @@ public final class PatientConnector extends ServerConnector {
 
         EndPoint(SocketChannel channel, ManagedSelector selector, SelectionKey key) {
             super(channel, selector, key, PatientConnector.this.getScheduler());
+            answers = PatientConnector.this.answers.computeIfAbsent(selector, SelectorAnswers::new);
         }
 
         @Override

@@ -49,6 +49,11 @@ public final class Metrics {
         requests.add(method, route, status, tookSeconds);
     }
 
+    /** Returns the times of the requests of one route. */
+    public RequestTimes.OfRoute requests(String method, String route) {
+        return requests.of(method, route);
+    }
+
     /** Returns the number of requests. */
     public long requestCount() {
         return requests.count();
