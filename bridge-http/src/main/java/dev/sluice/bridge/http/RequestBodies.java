@@ -25,7 +25,8 @@ import org.jspecify.annotations.Nullable;
  * <p>A body takes its memory from {@link RequestMemory} as it arrives, and the request keeps it until it is answered.
  * All arriving bodies may use half of that memory, and those of one client a quarter. If a body finds no room, the
  * slowest arriving body is refused with 503 instead; if the client has used up its share, the slowest body of that
- * client. So clients that send slowly cannot keep out a client that sends fast. Any thread may call.
+ * client. So clients that send slowly cannot keep out a client that sends fast. A body that arrives as a whole does not
+ * count as arriving while memory is left. Any thread may call.
  */
 public final class RequestBodies implements AutoCloseable {
     /** Parses bodies. */
@@ -260,6 +261,7 @@ public final class RequestBodies implements AutoCloseable {
         private int length;
         private long seen;
         private boolean ended;
+        private boolean counted;
         private @Nullable RuntimeException refusal;
         private @Nullable Future<?> alarm;
 
@@ -328,7 +330,7 @@ public final class RequestBodies implements AutoCloseable {
             }
             while (refusal == null && arrived.hasRemaining() && length < expected) {
                 if (length == bytes.length) {
-                    grow(arrived.remaining());
+                    grow(arrived.remaining(), !chunked && arrived.remaining() == expected);
                 }
                 int count = Math.min(arrived.remaining(), bytes.length - length);
                 arrived.get(bytes, length, count);
@@ -336,12 +338,20 @@ public final class RequestBodies implements AutoCloseable {
             }
         }
 
-        /** Grows the array towards the expected size, to at most twice the bytes that have arrived. */
-        private void grow(int arrived) {
+        /**
+         * Grows the array towards the expected size, to at most twice the bytes that have arrived.
+         *
+         * @param isWhole whether the whole body is there. It does not arrive any more, so it needs no share of the
+         *     memory of arriving bodies if there is memory without one
+         */
+        private void grow(int arrived, boolean isWhole) {
             long most = Math.max(2L * bytes.length, (long) bytes.length + arrived);
             int size = (int) Math.min(Math.max(most, FIRST_BYTES), expected);
             try {
-                arriving.take(this, size - bytes.length);
+                if (!isWhole || !claim.takeIfFree(size)) {
+                    counted = true;
+                    arriving.take(this, size - bytes.length);
+                }
                 bytes = Arrays.copyOf(bytes, size);
             } catch (InvalidRequestException | OverloadedException e) {
                 refuse(e);
@@ -357,7 +367,7 @@ public final class RequestBodies implements AutoCloseable {
         }
 
         private void letGo() {
-            arriving.remove(this);
+            leave();
             claim.close();
             bytes = NONE;
             length = 0;
@@ -412,9 +422,15 @@ public final class RequestBodies implements AutoCloseable {
 
         private void end() {
             ended = true;
-            arriving.remove(this);
+            leave();
             if (alarm != null) {
                 alarm.cancel(false);
+            }
+        }
+
+        private void leave() {
+            if (counted) {
+                arriving.remove(this);
             }
         }
 

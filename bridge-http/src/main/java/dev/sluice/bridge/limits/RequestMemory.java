@@ -98,6 +98,19 @@ public final class RequestMemory {
             neededBytes = needed;
         }
 
+        /** Takes memory if there is some; returns whether it did. */
+        public synchronized boolean takeIfFree(long bytes) {
+            if (closed || bytes > limitBytes - usedBytes.get()) {
+                return false;
+            }
+            try {
+                take(bytes);
+                return true;
+            } catch (OverloadedException | InvalidRequestException e) {
+                return false; // Other requests took it meanwhile.
+            }
+        }
+
         /** Takes memory even if none is left, for a request that can no longer be refused. */
         public synchronized void takeAnyway(long bytes) {
             if (!closed) {

@@ -45,6 +45,19 @@ class RequestMemoryTest {
     }
 
     @Test
+    void isTakenIfFreeUpToTheLimitAndNotOneByteMore() {
+        RequestMemory.Claim claim = memory.claim();
+        assertThat(claim.takeIfFree(LIMIT + 1)).isFalse();
+        assertThat(memory.usedBytes()).isZero();
+        assertThat(claim.takeIfFree(LIMIT)).isTrue();
+        assertThat(memory.isUsedUp()).isTrue();
+        assertThat(memory.claim().takeIfFree(1)).isFalse();
+        claim.close();
+        assertThat(claim.takeIfFree(1)).isFalse();
+        assertThat(memory.usedBytes()).isZero();
+    }
+
+    @Test
     void isOverdrawnForWhatMustNotBeRefused() {
         RequestMemory.Claim claim = memory.claim();
         claim.takeAnyway(2L * LIMIT);
