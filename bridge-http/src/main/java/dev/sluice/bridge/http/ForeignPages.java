@@ -40,6 +40,8 @@ public final class ForeignPages {
     private final TrustedOrigins trusted;
     private final TrustedOrigins own;
     private final RequestBodies bodies;
+    /** The host of an earlier request, because most requests name the same. */
+    private volatile @Nullable String lastOfOurs;
 
     /**
      * Configures the check.
@@ -106,6 +108,17 @@ public final class ForeignPages {
     }
 
     private boolean isOurs(String host) {
+        if (host.equals(lastOfOurs)) {
+            return true;
+        }
+        boolean isOurs = matchesOurs(host);
+        if (isOurs) {
+            lastOfOurs = host;
+        }
+        return isOurs;
+    }
+
+    private boolean matchesOurs(String host) {
         Matcher parts = HOST.matcher(host.toLowerCase(Locale.ROOT));
         if (!parts.matches()) {
             return false;
