@@ -2,8 +2,6 @@ package dev.sluice.bridge.http;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.sluice.bridge.json.JsonOutput;
-import jakarta.servlet.ServletOutputStream;
-import jakarta.servlet.WriteListener;
 import jakarta.servlet.http.HttpServletResponse;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -37,7 +35,7 @@ public record Answer(int status, @Nullable JsonOutput body, String contentType, 
     public static final int UNAVAILABLE = 503;
 
     /** The number of bytes that are written to a socket at once. */
-    private static final int BIT_BYTES = 128 << 10;
+    private static final int PART_BYTES = 128 << 10;
 
     static final String JSON = "application/json; charset=utf-8";
     /** Has no space, because the servlet API removes it. */
@@ -97,11 +95,10 @@ public record Answer(int status, @Nullable JsonOutput body, String contentType, 
             begin(response);
             if (body != null && response.getOutputStream() instanceof HttpOutput output) {
                 var sent = new Callback.Completable();
-                List<ByteBuffer> pieces = body.pieces();
-                if (body.length() <= BIT_BYTES) {
-                    output.sendContent(pieces.get(0), sent);
+                if (body.length() <= PART_BYTES) {
+                    output.sendContent(body.pieces().get(0), sent);
                 } else {
-                    output.setWriteListener(new Bits(output, pieces.iterator(), sent));
+                    output.sendContent(body.stream(), sent); // In parts of the size of Jetty's buffer.
                 }
                 return sent;
             }
@@ -127,7 +124,7 @@ public record Answer(int status, @Nullable JsonOutput body, String contentType, 
                 .put(contentType.equals(JSON) ? JSON_FIELD : new HttpField(HttpHeader.CONTENT_TYPE, contentType));
         response.getHeaders().put(HttpHeader.CONTENT_LENGTH, body.length());
         List<ByteBuffer> pieces = body.pieces();
-        if (body.length() <= BIT_BYTES) {
+        if (body.length() <= PART_BYTES) {
             response.write(true, pieces.get(0), sent);
         } else {
             new Parts(response, pieces.iterator(), sent).iterate();
@@ -145,46 +142,7 @@ public record Answer(int status, @Nullable JsonOutput body, String contentType, 
     /**
      * Writes a long text in small parts. A socket copies its input into memory outside the heap, and each thread keeps
      * the largest such buffer that it ever needed. Small parts keep these buffers small.
-     *
-     * <p>Jetty has {@code sendContent(InputStream, Callback)} for this purpose. Jetty 12.1.12 never calls its callback;
-     * 12.1.14 does. This class works with both.
      */
-    private static final class Bits implements WriteListener {
-        private final ServletOutputStream out;
-        private final Iterator<ByteBuffer> rest;
-        private final Callback sent;
-        private ByteBuffer piece = ByteBuffer.allocate(0);
-
-        Bits(ServletOutputStream out, Iterator<ByteBuffer> pieces, Callback sent) {
-            this.out = out;
-            this.rest = pieces;
-            this.sent = sent;
-        }
-
-        @Override
-        public void onWritePossible() throws IOException {
-            while (out.isReady()) {
-                if (!piece.hasRemaining()) {
-                    if (!rest.hasNext()) {
-                        sent.succeeded();
-                        return;
-                    }
-                    piece = rest.next();
-                }
-                int count = Math.min(piece.remaining(), BIT_BYTES);
-                int from = piece.position();
-                piece.position(from + count);
-                out.write(piece.array(), from, count);
-            }
-        }
-
-        @Override
-        public void onError(Throwable problem) {
-            sent.failed(problem);
-        }
-    }
-
-    /** Writes a long text in small parts, for the reason of {@link Bits}. */
     private static final class Parts extends IteratingCallback {
         private final Response response;
         private final Iterator<ByteBuffer> rest;
@@ -206,7 +164,7 @@ public record Answer(int status, @Nullable JsonOutput body, String contentType, 
             if (!piece.hasRemaining()) {
                 piece = rest.next();
             }
-            ByteBuffer part = piece.slice(piece.position(), Math.min(piece.remaining(), BIT_BYTES));
+            ByteBuffer part = piece.slice(piece.position(), Math.min(piece.remaining(), PART_BYTES));
             piece.position(piece.position() + part.remaining());
             lastWritten = !piece.hasRemaining() && !rest.hasNext();
             response.write(lastWritten, part, this);

@@ -1,7 +1,10 @@
 package dev.sluice.bridge.json;
 
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.OutputStream;
+import java.io.SequenceInputStream;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
@@ -9,6 +12,7 @@ import java.time.ZoneOffset;
 import java.time.ZonedDateTime;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
@@ -341,6 +345,14 @@ public final class JsonOutput {
             out.write(piece);
         }
         out.write(bytes, 0, length);
+    }
+
+    /** Returns a stream over the text, which must not be changed meanwhile. */
+    public InputStream stream() {
+        var streams = new ArrayList<InputStream>(full.size() + 1);
+        full.forEach(piece -> streams.add(new ByteArrayInputStream(piece)));
+        streams.add(new ByteArrayInputStream(bytes, 0, length));
+        return new SequenceInputStream(Collections.enumeration(streams));
     }
 
     /** Returns the pieces of the text. They must not be changed. */
