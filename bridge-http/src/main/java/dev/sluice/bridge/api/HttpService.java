@@ -61,6 +61,9 @@ public final class HttpService implements AutoCloseable {
     /** The selectors take at most one thread of this many. */
     private static final int THREADS_PER_SELECTOR = 4;
 
+    /** Most requests fit, so that they need one read. An idle connection has no buffer. */
+    private static final int INPUT_BUFFER_BYTES = 32 << 10;
+
     private static final int ACCEPT_QUEUE_LENGTH = 1024;
     /** Replaces the method and the path of a request without a route, because their number has no bound. */
     private static final String NO_ROUTE = "none";
@@ -240,8 +243,9 @@ public final class HttpService implements AutoCloseable {
     }
 
     private ServerConnector connector(Server server, HttpConfiguration http) {
-        var connector =
-                new PatientConnector(server, ACCEPTORS, selectors(), connections, new HttpConnectionFactory(http));
+        var factory = new HttpConnectionFactory(http);
+        factory.setInputBufferSize(INPUT_BUFFER_BYTES);
+        var connector = new PatientConnector(server, ACCEPTORS, selectors(), connections, factory);
         connector.setHost(config.host());
         connector.setPort(config.port());
         connector.setIdleTimeout(config.idleTimeout().toMillis());
