@@ -29,7 +29,11 @@ class SelectorAnswersTest {
         var connector = new ServerConnector(server, 0, 1);
         server.addConnector(connector);
         server.start();
-        selector = connector.getSelectorManager().getBeans(ManagedSelector.class).iterator().next();
+        selector = connector
+                .getSelectorManager()
+                .getBeans(ManagedSelector.class)
+                .iterator()
+                .next();
         answers = new SelectorAnswers(selector);
     }
 
