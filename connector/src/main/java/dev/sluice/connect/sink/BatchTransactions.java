@@ -38,8 +38,7 @@ final class BatchTransactions implements AutoCloseable {
      * @param ends the next offset of each partition
      * @param progress the same for the writer
      */
-    record Batch(
-            int records, List<NewMessage> messages, Map<SinkPosition, Long> ends, List<SourceProgress> progress) {}
+    record Batch(int records, List<NewMessage> messages, Map<SinkPosition, Long> ends, List<SourceProgress> progress) {}
 
     /** What a transaction has done, and how long it took. */
     record Written(List<PushOutcome> outcomes, Duration took) {}

@@ -32,9 +32,10 @@ import org.jspecify.annotations.Nullable;
  * Holds the records that a sink task has accepted, and writes them in batches, each in one transaction with the offsets
  * of its partitions.
  *
- * <p>With a linger, a batch is written in the background, on a second thread ({@link BatchTransactions}), while Connect polls the
- * records of the next one. At most one batch is under way. Its outcome is taken on the task's thread: by the next call,
- * or when the next batch is due. While something is to be retried, refused or ended, each batch is written at once.
+ * <p>With a linger, a batch is written in the background, on a second thread ({@link BatchTransactions}), while Connect
+ * polls the records of the next one. At most one batch is under way. Its outcome is taken on the task's thread: by the
+ * next call, or when the next batch is due. While something is to be retried, refused or ended, each batch is written
+ * at once.
  *
  * <p>A record that cannot be written is reported. If that fails, too, its partition ends there.
  *
@@ -302,8 +303,8 @@ final class BatchWriter implements AutoCloseable {
         Duration putTimeout = config.putTimeout();
         if (from < held.size() && System.nanoTime() - startNanos > putTimeout.toNanos()) {
             context.timeout(1);
-            throw new RetriableException("handing back after " + putTimeout + " of writing, with "
-                    + (held.size() - from) + " records left");
+            throw new RetriableException(
+                    "handing back after " + putTimeout + " of writing, with " + (held.size() - from) + " records left");
         }
     }
 

@@ -117,7 +117,10 @@ final class HeldRecords {
         underWay = Math.max(0, underWay - count);
     }
 
-    /** Removes the records that a predicate accepts. No record is under way. It calls the predicate once for each record, in order. */
+    /**
+     * Removes the records that a predicate accepts. No record is under way. It calls the predicate once for each
+     * record, in order.
+     */
     void removeIf(Predicate<SinkRecord> isRemoved) {
         int kept = 0;
         for (int i = 0; i < records.size(); i++) {

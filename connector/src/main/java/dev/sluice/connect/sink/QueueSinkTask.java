@@ -35,8 +35,8 @@ import org.slf4j.LoggerFactory;
  * <p>From {@link #put} on the task holds a record until it is written: at once, or when {@code batch.size},
  * {@code batch.bytes} or {@code linger.ms} is reached, and then in the background. {@link #preCommit} returns only
  * offsets of written records, so Connect delivers again whatever is held when the task ends. If a delivery fails, the
- * same records come again, and the task recognises them by their offsets. On a worker the task itself keeps them ({@link Redelivery}); in a bridge it
- * throws {@link RetriableException}.
+ * same records come again, and the task recognises them by their offsets. On a worker the task itself keeps them
+ * ({@link Redelivery}); in a bridge it throws {@link RetriableException}.
  *
  * <p>Connect, or the bridge's drain, calls all methods on one thread. With {@code linger.ms} a second thread writes.
  */

@@ -58,9 +58,9 @@ final class Redelivery {
     /**
      * Returns the records to work on: the kept ones, and those that Connect has delivered.
      *
-     * <p>While records are kept, Connect delivers more of them only if the partitions are not paused. That happens if an
-     * operator pauses and resumes the connector during one call: Connect does not pause a consumer that it is about to
-     * pause itself. Then the task keeps these records, too, and pauses again.
+     * <p>While records are kept, Connect delivers more of them only if the partitions are not paused. That happens if
+     * an operator pauses and resumes the connector during one call: Connect does not pause a consumer that it is about
+     * to pause itself. Then the task keeps these records, too, and pauses again.
      */
     Collection<SinkRecord> next(Collection<SinkRecord> delivered, SinkTaskContext context) {
         if (records.isEmpty()) {

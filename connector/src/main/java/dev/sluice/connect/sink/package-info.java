@@ -30,17 +30,17 @@
  * So the worker and PostgreSQL work at the same time, and the next batch is complete when the last one has committed.
  *
  * <ol>
- *   <li>At most one batch is under way. If the next one is full, {@code put} waits for it. So the task holds two batches
- *       and a poll at most.
+ *   <li>At most one batch is under way. If the next one is full, {@code put} waits for it. So the task holds two
+ *       batches and a poll at most.
  *   <li>The task's thread decides everything: it makes the batch, and it takes the outcome, at its next call. If no
  *       record comes, it asks for that call ten milliseconds later.
  *   <li>The second thread gets the writer and two lists. The task's thread uses the writer only after it has taken the
  *       outcome: to read offsets, to wake consumers, to release parked messages.
  *   <li>{@code preCommit}, {@code open}, {@code close} and {@code stop} wait for the batch. If it has failed there, its
  *       records are still held, and the next {@code put} tries them again.
- *   <li>A failure comes out of the {@code put} that takes the outcome, as if that had written the batch. From then on the
- *       task writes without the second thread, until a batch has succeeded. It does the same while a record is refused
- *       or a partition has ended.
+ *   <li>A failure comes out of the {@code put} that takes the outcome, as if that had written the batch. From then on
+ *       the task writes without the second thread, until a batch has succeeded. It does the same while a record is
+ *       refused or a partition has ended.
  * </ol>
  *
  * <h2>Why exactly once</h2>

@@ -60,8 +60,8 @@ class BackgroundWriteTest extends SinkTaskFixture {
     @Test
     void theTaskTakesRecordsWhileABatchIsWritten() throws SQLException {
         produce(ORDERS_0, 0, 2 * BATCH - 1);
-        try (FakeWorker worker = new FakeWorker(new QueueSinkTask(observed), topics, BATCH)
-                .start(lingering(postgres.url()))) {
+        try (FakeWorker worker =
+                new FakeWorker(new QueueSinkTask(observed), topics, BATCH).start(lingering(postgres.url()))) {
             try (var gate = new Gate()) {
                 worker.poll();
                 gate.awaitWrite();
@@ -84,8 +84,8 @@ class BackgroundWriteTest extends SinkTaskFixture {
     @Test
     void theNextCallTakesTheOutcomeWithoutARecord() {
         produce(ORDERS_0, 0, BATCH);
-        try (FakeWorker worker = new FakeWorker(new QueueSinkTask(observed), topics, BATCH)
-                .start(lingering(postgres.url()))) {
+        try (FakeWorker worker =
+                new FakeWorker(new QueueSinkTask(observed), topics, BATCH).start(lingering(postgres.url()))) {
             worker.poll();
             assertThat(worker.context.timeoutMs).isBetween(1L, 1_000L);
             await().until(() -> {

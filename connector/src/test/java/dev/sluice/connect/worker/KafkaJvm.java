@@ -34,7 +34,9 @@ final class KafkaJvm {
         /** Returns the same with further options, separated by spaces. */
         Tuning with(String more) {
             var all = new ArrayList<>(options);
-            all.addAll(Arrays.stream(more.split(" ")).filter(each -> !each.isEmpty()).toList());
+            all.addAll(Arrays.stream(more.split(" "))
+                    .filter(each -> !each.isEmpty())
+                    .toList());
             return new Tuning(List.copyOf(all));
         }
     }

@@ -35,8 +35,7 @@ final class ProcessTimes {
                 times.add("worker", child, false);
             }
         });
-        long backend =
-                Long.parseLong(database.query("select pg_backend_pid()").get(0));
+        long backend = Long.parseLong(database.query("select pg_backend_pid()").get(0));
         ProcessHandle.of(backend)
                 .flatMap(ProcessHandle::parent)
                 .ifPresent(postmaster -> times.add("PostgreSQL", postmaster, true));

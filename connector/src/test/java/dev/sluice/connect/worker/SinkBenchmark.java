@@ -105,14 +105,15 @@ public final class SinkBenchmark {
                             .add(queue / rate));
                 }
             }
-            counted.forEach((sink, all) -> System.out.printf(
-                    Locale.ROOT, "median: queue has %.2f times %s%n", median(all), sink.label()));
+            counted.forEach((sink, all) ->
+                    System.out.printf(Locale.ROOT, "median: queue has %.2f times %s%n", median(all), sink.label()));
         }
         System.exit(0);
     }
 
     private static double median(List<Double> values) {
-        double[] sorted = values.stream().mapToDouble(Double::doubleValue).sorted().toArray();
+        double[] sorted =
+                values.stream().mapToDouble(Double::doubleValue).sorted().toArray();
         int middle = sorted.length / 2;
         return sorted.length % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
     }
