@@ -70,12 +70,12 @@ public final class ProcessFiles {
     }
 
     /** Returns the processor time of a process alone, in seconds. */
-    static double cpu(long pid) {
+    public static double cpu(long pid) {
         return time(stat(PROC.resolve(String.valueOf(pid))), USER, SYSTEM);
     }
 
     /** Returns the processor time of a process and its descendants, with those that have ended, in seconds. */
-    static double cpuOfTree(long root) {
+    public static double cpuOfTree(long root) {
         double sum = time(stat(PROC.resolve(String.valueOf(root))), USER, SYSTEM, CHILDREN_USER, CHILDREN_SYSTEM);
         for (long pid : tree(root)) {
             double own = pid == root ? 0 : cpu(pid);
@@ -93,7 +93,7 @@ public final class ProcessFiles {
     }
 
     /** Returns the processor time of the whole machine that was not idle, in seconds. */
-    static double cpuOfMachine() {
+    public static double cpuOfMachine() {
         try (Stream<String> lines = Files.lines(PROC.resolve("stat"))) {
             String[] fields =
                     lines.findFirst().orElse("").replaceFirst("cpu +", "").split(" ", -1);

@@ -75,7 +75,7 @@ public final class Result {
      * Returns processor time of the server in microseconds a message without that of its compiler, which depends only
      * on how long the process has run; NaN if it is not known.
      */
-    double cpuOfServer() {
+    public double cpuOfServer() {
         return get(Figure.CPU_SERVER) - get(Figure.CPU_COMPILER);
     }
 }

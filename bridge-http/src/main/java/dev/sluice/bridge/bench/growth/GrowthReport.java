@@ -5,8 +5,10 @@ import static dev.sluice.bridge.bench.TextTable.number;
 import dev.sluice.bridge.bench.Figure;
 import dev.sluice.bridge.bench.TextTable;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Set;
 import java.util.stream.Stream;
 
 /** Curves as text for people. */
@@ -17,6 +19,7 @@ final class GrowthReport {
             Figure.P99,
             Figure.FAILED,
             Figure.CPU_SERVER,
+            Figure.CPU_COMPILER,
             Figure.CPU_POSTGRES,
             Figure.WAL_BYTES,
             Figure.COMMITS,
@@ -26,6 +29,9 @@ final class GrowthReport {
             Figure.CORES_OTHERS);
     /** About how many samples the table shows. The file has all of them. */
     private static final int SAMPLES = 40;
+
+    private static final Set<Gauge> FRACTIONS =
+            EnumSet.of(Gauge.P50, Gauge.P99, Gauge.CPU_BRIDGE, Gauge.CPU_POSTGRES, Gauge.CORES_OTHERS);
 
     private GrowthReport() {}
 
@@ -72,7 +78,7 @@ final class GrowthReport {
             var cells = new ArrayList<String>(List.of(number(sample.seconds(), 0)));
             Stream.of(Gauge.values())
                     .forEach(gauge ->
-                            cells.add(number(sample.get(gauge), gauge == Gauge.P50 || gauge == Gauge.P99 ? 1 : 0)));
+                            cells.add(number(sample.get(gauge), FRACTIONS.contains(gauge) ? 2 : 0)));
             table.row(cells);
         }
         return table.toString();

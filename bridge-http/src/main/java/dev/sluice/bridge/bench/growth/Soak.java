@@ -37,6 +37,7 @@ final class Soak {
             + "{\"retentionEnabled\":true,\"completedRetentionSeconds\":60}}";
     private static final int PATIENCE_SECONDS = 30;
     private static final double MB = 1e6;
+    private static final double MICROS = 1e6;
 
     private final GrowthBridge bridge;
     private final GrowthOptions options;
@@ -70,7 +71,7 @@ final class Soak {
         String url = bridge.own().databaseUrl().orElseThrow();
         try (var load = new Load(bridge.own().address(), List.of(producers, LoadStream.closed(pops, CONSUMERS)));
                 GrowthDatabase database = GrowthDatabase.open(url)) {
-            Thread sampler = Threads.daemon("sluice-bench-soak", () -> sample(pushes, database));
+            Thread sampler = Threads.daemon("sluice-bench-soak", () -> sample(pushes, time, database));
             sampler.start();
             try {
                 load.run(time);
@@ -85,13 +86,20 @@ final class Soak {
         }
     }
 
-    private void sample(SlicedTraffic pushes, GrowthDatabase database) {
+    /** Samples until the time of the soak is over. If the load is late, it may go on for longer. */
+    private void sample(SlicedTraffic pushes, Duration time, GrowthDatabase database) {
         long begin = System.nanoTime();
         try {
+            Times before = times();
             while (!over.await(options.every().toNanos(), TimeUnit.NANOSECONDS)) {
                 Slice slice = pushes.cut(PATIENCE_SECONDS, TimeUnit.SECONDS);
+                long elapsed = System.nanoTime() - begin;
+                if (elapsed > time.toNanos()) {
+                    return;
+                }
                 if (slice != null) {
-                    sink.accept(sample((System.nanoTime() - begin) / 1e9, slice, database));
+                    sink.accept(sample(elapsed / 1e9, slice, before, database));
+                    before = times();
                 }
             }
         } catch (IOException | SQLException | RuntimeException e) {
@@ -102,9 +110,30 @@ final class Soak {
         }
     }
 
-    private Sample sample(double seconds, Slice slice, GrowthDatabase database) throws IOException, SQLException {
+    /** Processor time in seconds: of the bridge, of PostgreSQL, of this process, and of the whole machine. */
+    private record Times(double bridge, double postgres, double driver, double machine) {
+        double others() {
+            return machine - bridge - postgres - driver;
+        }
+    }
+
+    private Times times() throws IOException {
+        return new Times(
+                ProcessFiles.cpu(bridge.own().pid()),
+                ProcessFiles.cpuOfTree(bridge.own().postgresPid()),
+                ProcessFiles.cpu(ProcessHandle.current().pid()),
+                ProcessFiles.cpuOfMachine());
+    }
+
+    private Sample sample(double seconds, Slice slice, Times before, GrowthDatabase database)
+            throws IOException, SQLException {
         long pid = bridge.own().pid();
+        Times now = times();
+        double messages = Math.max(1, slice.pushed());
         var sample = new Sample(seconds)
+                .set(Gauge.CPU_BRIDGE, MICROS * (now.bridge - before.bridge) / messages)
+                .set(Gauge.CPU_POSTGRES, MICROS * (now.postgres - before.postgres) / messages)
+                .set(Gauge.CORES_OTHERS, Math.max(0, now.others() - before.others()) / slice.seconds())
                 .set(Gauge.PUSHED, slice.pushed() / slice.seconds())
                 .set(Gauge.DELIVERED, slice.popped() / slice.seconds())
                 .set(Gauge.P50, slice.p50())
