@@ -27,8 +27,8 @@
  * for the database, the disk or the client. The selector that finds a request of a hot row handles it. The selector
  * also writes the answer, as far as the client reads, and the server writes the rest; if a commit completes many
  * requests, one wake-up of the selector is for all of their answers. The thread that completes a long answer writes it.
- * Threads of the pool handle long bodies, every 16th request in a row of one connection, and all other routes, and write
- * the answers of those.
+ * Threads of the pool handle long bodies, every 16th request in a row of one connection, and all other routes, and
+ * write the answers of those.
  *
  * <p>A body must be strict UTF-8 without a byte order mark, and strict JSON (RFC 8259). An endpoint skips unknown
  * fields. If an optional field occurs twice, the last one counts, unless the endpoint refuses it. A payload stays the

@@ -18,8 +18,8 @@ import javax.management.remote.JMXServiceURL;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What another Java process tells of itself through JMX: bytes allocated, garbage collections, recordings. It attaches to the
- * process, which needs the same user. Owned by one thread.
+ * What another Java process tells of itself through JMX: bytes allocated, garbage collections, recordings. It attaches
+ * to the process, which needs the same user. Owned by one thread.
  */
 public final class JvmView implements AutoCloseable {
     private final JMXConnector connector;

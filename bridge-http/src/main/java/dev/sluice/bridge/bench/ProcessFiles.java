@@ -7,7 +7,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -131,7 +130,7 @@ public final class ProcessFiles {
 
     /** Returns the bytes written that the statistics of a device tell; NaN if they are no such statistics. */
     static double deviceWritten(String statistics) {
-        String[] fields = statistics.strip().split(" +");
+        String[] fields = statistics.strip().split(" +", -1);
         return fields.length > SECTORS_WRITTEN
                 ? Double.parseDouble(fields[SECTORS_WRITTEN]) * BYTES_OF_A_SECTOR
                 : Double.NaN;

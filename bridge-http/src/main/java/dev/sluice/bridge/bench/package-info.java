@@ -41,8 +41,8 @@
  *       temporary directory.
  *   <li>{@link dev.sluice.bridge.bench.Measurement} reads all counters before and after a load, through
  *       {@code Observer}: {@code ProcessFiles} ({@code /proc}), {@code BenchDatabase} (statistics of PostgreSQL),
- *       {@code JvmView} (JMX), and the bridge's metrics. With {@code --stages} it also records what the bridge does, and
- *       {@link dev.sluice.bridge.bench.stages} divides the processor time.
+ *       {@code JvmView} (JMX), and the bridge's metrics. With {@code --stages} it also records what the bridge does,
+ *       and {@link dev.sluice.bridge.bench.stages} divides the processor time.
  * </ul>
  *
  * <h2>Rules</h2>

@@ -192,10 +192,7 @@ public final class AcknowledgeDispatcher implements AutoCloseable {
     private boolean mayBegin(long now) {
         Request oldest = requests.peekFirst();
         return oldest != null
-                && (closed
-                        || transactions == 0
-                        || pending >= MERGED_FIRST
-                        || oldest.hasWaited(PATIENCE_MILLIS, now));
+                && (closed || transactions == 0 || pending >= MERGED_FIRST || oldest.hasWaited(PATIENCE_MILLIS, now));
     }
 
     /** Waits for requests. Returns none if the dispatcher is closed and no request is left. */

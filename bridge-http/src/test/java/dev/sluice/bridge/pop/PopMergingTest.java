@@ -72,7 +72,9 @@ class PopMergingTest {
         };
         CompletableFuture<PopResult> refused = pops.pop(QUEUE, batch(FakeQueue.REFUSED_BATCH), LONG);
         assertThat(refused).isCompletedExceptionally();
-        assertThat(joined).singleElement().satisfies(answer -> assertThat(payloads(answer)).containsExactly("a"));
+        assertThat(joined)
+                .singleElement()
+                .satisfies(answer -> assertThat(payloads(answer)).containsExactly("a"));
     }
 
     @Test
@@ -208,6 +210,8 @@ class PopMergingTest {
         pops.pop(QUEUE, batch(1), NO_WAIT).join();
         queue.whenItBegins = () -> meanwhile.add(payloads(pops.pop(QUEUE, batch(1), LONG)));
         assertThat(payloads(pops.pop(QUEUE, batch(1), LONG))).hasSize(1);
-        assertThat(meanwhile).singleElement().satisfies(served -> assertThat(served).hasSize(1));
+        assertThat(meanwhile)
+                .singleElement()
+                .satisfies(served -> assertThat(served).hasSize(1));
     }
 }

@@ -402,10 +402,12 @@ final class Pop {
     }
 
     private RoundTrip.Part holdBack(List<ReadyCursor> cursors) {
-        return RoundTrip.Part.change(statements.get("hold-back"), statement -> statement
-                .set("held_groups", cursors, ReadyCursor::groupId)
-                .set("held_partitions", cursors, ReadyCursor::partitionId)
-                .set("held_ms", cursors, ReadyCursor::heldBackMs));
+        return RoundTrip.Part.change(
+                statements.get("hold-back"),
+                statement -> statement
+                        .set("held_groups", cursors, ReadyCursor::groupId)
+                        .set("held_partitions", cursors, ReadyCursor::partitionId)
+                        .set("held_ms", cursors, ReadyCursor::heldBackMs));
     }
 
     private RoundTrip.Part lease(List<Claim> claims) {
@@ -417,9 +419,16 @@ final class Pop {
                         .setUuids("lease_ids", claims, claim -> claim.share().leaseId)
                         .set("lease_ends", claims, Claim::end)
                         .set("lease_positions", claims, claim -> claim.cursor().position())
-                        .setTexts("lease_acked", claims, claim -> claim.cursor().acked().toString())
-                        .setInts("lease_deliveries", claims, claim -> claim.cursor().deliveries())
-                        .setInts("lease_times_s", claims, claim -> claim.cursor().leaseTimeS()),
+                        .setTexts(
+                                "lease_acked",
+                                claims,
+                                claim -> claim.cursor().acked().toString())
+                        .setInts(
+                                "lease_deliveries",
+                                claims,
+                                claim -> claim.cursor().deliveries())
+                        .setInts(
+                                "lease_times_s", claims, claim -> claim.cursor().leaseTimeS()),
                 row -> {
                     int leased = row.getInt("cursors");
                     if (leased != claims.size()) {

@@ -8,19 +8,17 @@ import java.util.stream.Stream;
 
 /** What grows along a curve. */
 enum Growth {
-    PARTITIONS("partitions", List.of(1L, 100L, 10_000L, 100_000L), 1_000_000),
-    GROUPS("consumer groups", List.of(1L, 10L, 100L), 1000),
-    PAYLOADS("bytes of a payload", List.of(1000L, 10_000L, 100_000L), 1_000_000),
-    MESSAGES("stored messages", List.of(1_000_000L, 10_000_000L, 25_000_000L, 50_000_000L), 10_000_000_000L),
-    SOAK("minutes", List.of(20L), 24 * 60);
+    PARTITIONS("partitions", 1_000_000),
+    GROUPS("consumer groups", 1000),
+    PAYLOADS("bytes of a payload", 1_000_000),
+    MESSAGES("stored messages", 10_000_000_000L),
+    SOAK("minutes", 24 * 60);
 
     private final String unit;
-    private final List<Long> defaults;
     private final long most;
 
-    Growth(String unit, List<Long> defaults, long most) {
+    Growth(String unit, long most) {
         this.unit = unit;
-        this.defaults = defaults;
         this.most = most;
     }
 
@@ -36,7 +34,13 @@ enum Growth {
 
     /** Returns the points that are measured if the user names none. */
     List<Long> defaults() {
-        return defaults;
+        return switch (this) {
+            case PARTITIONS -> List.of(1L, 100L, 10_000L, 100_000L);
+            case GROUPS -> List.of(1L, 10L, 100L);
+            case PAYLOADS -> List.of(1000L, 10_000L, 100_000L);
+            case MESSAGES -> List.of(1_000_000L, 10_000_000L, 25_000_000L, 50_000_000L);
+            case SOAK -> List.of(20L);
+        };
     }
 
     /** Returns the smallest number of a point. */

@@ -89,7 +89,7 @@ final class GrowthOptions {
         }
         Growth growth = growths.iterator().next();
         for (String number : numbers.split(",", -1)) {
-            long point = (long) BenchOptions.number("--at", number, growth.least(), growth.most());
+            long point = (long) BenchOptions.number("--at", number, (double) growth.least(), (double) growth.most());
             if (!at.isEmpty() && point <= at.get(at.size() - 1)) {
                 throw BenchException.usage(
                         "the numbers of --at must rise, but " + number + " follows " + at.get(at.size() - 1));

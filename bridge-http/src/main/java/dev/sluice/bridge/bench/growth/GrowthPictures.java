@@ -38,7 +38,9 @@ final class GrowthPictures {
                         directory,
                         "growth-" + growth.word() + "-cost",
                         new LinePicture(
-                                "Processor time a message, bridge (without its compiler) and PostgreSQL", x, new Axis("µs a message", true)),
+                                "Processor time a message, bridge (without its compiler) and PostgreSQL",
+                                x,
+                                new Axis("µs a message", true)),
                         lines(points, result -> result.cpuOfServer() + result.get(Figure.CPU_POSTGRES)));
             }
         }
@@ -64,14 +66,7 @@ final class GrowthPictures {
     private static void soak(List<Sample> samples, Path directory) throws IOException {
         soak(samples, directory, "rate", "Messages a second", "messages/s", Gauge.PUSHED, Gauge.DELIVERED);
         soak(samples, directory, "times", "Time of a push", "ms", Gauge.P50, Gauge.P99);
-        soak(
-                samples,
-                directory,
-                "cost",
-                "Processor time a pushed message",
-                "µs",
-                Gauge.CPU_BRIDGE,
-                Gauge.CPU_POSTGRES);
+        soak(samples, directory, "cost", "Processor time a pushed message", "µs", Gauge.CPU_BRIDGE, Gauge.CPU_POSTGRES);
         soak(
                 samples,
                 directory,

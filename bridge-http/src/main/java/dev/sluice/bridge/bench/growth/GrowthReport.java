@@ -77,8 +77,7 @@ final class GrowthReport {
             Sample sample = samples.get(i);
             var cells = new ArrayList<String>(List.of(number(sample.seconds(), 0)));
             Stream.of(Gauge.values())
-                    .forEach(gauge ->
-                            cells.add(number(sample.get(gauge), FRACTIONS.contains(gauge) ? 2 : 0)));
+                    .forEach(gauge -> cells.add(number(sample.get(gauge), FRACTIONS.contains(gauge) ? 2 : 0)));
             table.row(cells);
         }
         return table.toString();

@@ -138,7 +138,7 @@ final class Soak {
                 .set(Gauge.DELIVERED, slice.popped() / slice.seconds())
                 .set(Gauge.P50, slice.p50())
                 .set(Gauge.P99, slice.p99())
-                .set(Gauge.FAILED, slice.failed())
+                .set(Gauge.FAILED, (double) slice.failed())
                 .set(Gauge.RESIDENT, ProcessFiles.resident(pid))
                 .set(Gauge.HEAP_USED, bridge.jvm().usedHeap() / MB)
                 .set(Gauge.HEAP_COMMITTED, bridge.jvm().committedHeap() / MB)

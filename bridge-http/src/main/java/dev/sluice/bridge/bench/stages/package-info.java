@@ -5,9 +5,9 @@
  *
  * <p>Two sources say different things. Linux counts the processor time of each thread exactly, in the program and in
  * the kernel ({@link dev.sluice.bridge.bench.stages.ThreadTimes}), but does not know what the thread did. A recording
- * of the Java Flight Recorder ({@link dev.sluice.bridge.bench.stages.Recording}) knows what threads did at some moments,
- * but not how long. {@link dev.sluice.bridge.bench.stages.StageProfile} divides the exact times of threads with one name
- * among stages, in the proportions of their samples. So all stages together are what the process used.
+ * of the Java Flight Recorder ({@link dev.sluice.bridge.bench.stages.Recording}) knows what threads did at some
+ * moments, but not how long. {@link dev.sluice.bridge.bench.stages.StageProfile} divides the exact times of threads
+ * with one name among stages, in the proportions of their samples. So all stages together are what the process used.
  *
  * <p>{@code StageTable} finds the stage of a sample. From the top of the stack, the first frame decides that the table
  * names: what the Java library or the JDBC driver does belongs to its caller. If the table names no frame, the name of
