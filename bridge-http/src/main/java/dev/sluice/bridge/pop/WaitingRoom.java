@@ -390,7 +390,7 @@ final class WaitingRoom {
                 return;
             }
             long left = waiter.deadlineNanos + waiter.graceNanos() - timers.nanoTime();
-            boolean mustLook = waiter.waits && !waiter.hasLooked && !pause.isFailing();
+            boolean mustLook = waiter.waits && (!waiter.hasLooked || list.due) && !pause.isFailing();
             if ((waiter.inFlight || mustLook) && left > 0) {
                 waiter.deadlineTimer = timers.after(left, () -> deadline(list, waiter));
                 if (mustLook) {

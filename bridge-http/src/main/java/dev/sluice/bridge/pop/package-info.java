@@ -23,7 +23,7 @@
  *   <li>an acknowledgement released a partition,
  *   <li>a lease expires or a delayed message becomes ready, as the last run reported,
  *   <li>the poll interval is over: another bridge or a connector may have pushed,
- *   <li>the deadline of a pop is over and no run has looked for it.
+ *   <li>the deadline of a pop is over and no run has looked for it, or the list rests although something woke it.
  * </ul>
  *
  * <p>So a pop that waits joins those that wait already: if the last run came back short, and nothing has woken the list

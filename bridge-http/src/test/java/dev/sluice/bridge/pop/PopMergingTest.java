@@ -192,6 +192,17 @@ class PopMergingTest {
     }
 
     @Test
+    void aListDoesNotRestForAPopWhoseTimeIsOver() {
+        queue.whenItBegins = () -> pops.timers.advance(RUN);
+        CompletableFuture<PopResult> answer = pops.pop(QUEUE, batch(1), RUN.plusMillis(1));
+        queue.add("q", "a");
+        pops.wake("q");
+        assertThat(answer).isNotDone();
+        pops.pass(Duration.ofMillis(1));
+        assertThat(payloads(answer)).containsExactly("a");
+    }
+
+    @Test
     void aListDoesNotRestWhileItHasABacklog() {
         queue.add("q", "a", "b");
         assertThat(payloads(popThatTakes(RUN))).containsExactly("a");
