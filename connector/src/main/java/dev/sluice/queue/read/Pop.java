@@ -10,6 +10,7 @@ import dev.sluice.queue.PopTarget.Across;
 import dev.sluice.queue.Subscription;
 import dev.sluice.queue.read.ReadyCursors.Locked;
 import dev.sluice.queue.read.ReadyCursors.NotReady;
+import dev.sluice.queue.read.ReadyCursors.Registered;
 import dev.sluice.queue.sql.RoundTrip;
 import dev.sluice.queue.sql.Statements;
 import dev.sluice.queue.sql.TransactionId;
@@ -204,7 +205,7 @@ final class Pop {
         }
 
         private boolean lacksReason() {
-            return !lacksMemory() && shares.stream().anyMatch(share -> share.messages.isEmpty());
+            return notReady == null && !lacksMemory() && shares.stream().anyMatch(share -> share.messages.isEmpty());
         }
     }
 
@@ -224,10 +225,13 @@ final class Pop {
             Locked locked = wanted == 0 ? Locked.NONE : readyCursors.lock(connection, target, wanted);
             List<ReadyCursor> ready = locked.cursors();
             if (ready.isEmpty()) {
-                if (mayRegister && readyCursors.register(connection, target, subscription)) {
-                    mayRegister = false;
+                Registered registered =
+                        mayRegister ? readyCursors.register(connection, target, subscription) : Registered.UNKNOWN;
+                mayRegister = false;
+                if (registered.mayRead()) {
                     continue;
                 }
+                popped.notReady = registered.notReady();
                 break;
             }
             mayRegister = false;

@@ -63,22 +63,33 @@ final class ReadyCursors {
     }
 
     /**
+     * Whether a group was registered.
+     *
+     * @param mayRead whether the group was registered and may have something to read now
+     * @param notReady why the target has nothing to give; null if that is not known
+     */
+    record Registered(boolean mayRead, @Nullable NotReady notReady) {
+        static final Registered UNKNOWN = new Registered(false, null);
+    }
+
+    /**
      * Registers the group on the queue of the target if it is not registered yet. If the queue does not exist, notes
      * that the group waits for it.
-     *
-     * @return true if the group was registered and may have something to read now
      */
-    boolean register(Connection connection, PopTarget target, Subscription subscription) throws SQLException {
+    Registered register(Connection connection, PopTarget target, Subscription subscription) throws SQLException {
         if (!(target.scope() instanceof InQueue one)) {
-            return false;
+            return Registered.UNKNOWN;
         }
         NotReady notReady = whyNotReady(connection, target);
         if (notReady.status() == Status.QUEUE_NOT_FOUND) {
             registration.awaitQueue(connection, one.queue(), target.group(), subscription);
-            return false;
+            return new Registered(false, notReady);
         }
-        return !notReady.registered()
-                && registration.run(connection, List.of(one.queue()), target.group(), subscription);
+        if (notReady.registered()) {
+            return new Registered(false, notReady);
+        }
+        boolean mayRead = registration.run(connection, List.of(one.queue()), target.group(), subscription);
+        return new Registered(mayRead, null);
     }
 
     /**

@@ -85,6 +85,20 @@ class PopRoundTripsTest extends QueueFixture {
         assertThat(postgres.query("select sum(position) from sluice.cursors")).containsExactly("" + ROUNDS);
     }
 
+    /** Look for a cursor, ask why there is none, and commit. */
+    @Test
+    void aPopThatFindsNothingWaitsThreeTimes() {
+        assertThat(pop(ANY, ROUNDS).messages()).hasSize(ROUNDS);
+        assertThat(pop(ANY, ROUNDS).messages()).hasSize(ROUNDS);
+        int waits = 0;
+        for (int i = 0; i < ROUNDS; i++) {
+            counter.take();
+            assertThat(pop(ANY, 1).status()).isEqualTo(Status.EMPTY);
+            waits = counter.take();
+        }
+        assertThat(waits).isEqualTo(3);
+    }
+
     @Test
     void whatItLeavesBehindIsCommittedWithTheAnswer() {
         PopResult popped = pop(P1, 2);
