@@ -25,7 +25,7 @@ final class Waiter {
     final CompletableFuture<PopResult> answer = new CompletableFuture<>();
     /** A run serves it. */
     boolean inFlight;
-    /** A run has looked for messages for it. */
+    /** A run has looked for messages since it came: for it, or for others on its target, which did not get enough. */
     boolean hasLooked;
     /** Its answer is decided, whether or not the future is completed yet. */
     boolean isAnswered;
@@ -39,6 +39,11 @@ final class Waiter {
         this.arrivedNanos = arrivedNanos;
         this.waits = !wait.isZero() && !wait.isNegative();
         this.deadlineNanos = arrivedNanos + (waits ? wait : NO_WAIT).toNanos();
+    }
+
+    /** Returns whether it does not wait any longer. */
+    boolean isOver(long now) {
+        return !waits || deadlineNanos - now <= 0;
     }
 
     long graceNanos() {

@@ -133,14 +133,12 @@ final class WaitingList {
     }
 
     /**
-     * Returns the non-waiting requests that are queued before a run but are not part of it. If the run comes back
-     * short, they are answered empty without a query of their own.
+     * Returns the requests that are queued before a run but are not part of it. If the run comes back short, a query of
+     * their own would find nothing either.
      */
     List<Waiter> bystanders() {
         return hasIdleWaiters()
-                ? waiters.stream()
-                        .filter(waiter -> !waiter.inFlight && !waiter.waits)
-                        .toList()
+                ? waiters.stream().filter(waiter -> !waiter.inFlight).toList()
                 : List.of();
     }
 }

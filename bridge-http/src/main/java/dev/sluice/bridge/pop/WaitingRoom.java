@@ -195,13 +195,14 @@ final class WaitingRoom {
                     if (found) {
                         unclaimed.add(result);
                     }
-                } else if (found || lacksMemory || !waiter.waits || closed || waiter.deadlineNanos - now <= 0) {
+                } else if (found || lacksMemory || closed || waiter.isOver(now)) {
                     answers.add(answer(list, waiter, result));
                 }
             }
             if (nothing != null) {
                 for (Waiter waiter : run.bystanders()) {
-                    if (!waiter.inFlight && !waiter.isAnswered) {
+                    waiter.hasLooked = true; // A run of its own would have found nothing either.
+                    if (!waiter.inFlight && !waiter.isAnswered && waiter.isOver(now)) {
                         answers.add(answer(list, waiter, nothing));
                     }
                 }
@@ -244,8 +245,7 @@ final class WaitingRoom {
         for (WaitingList list : List.copyOf(lists.all())) {
             list.due = true;
             for (Waiter waiter : List.copyOf(list.waiters)) {
-                boolean over = !waiter.waits || waiter.deadlineNanos - now <= 0;
-                if (over && !waiter.inFlight) {
+                if (!waiter.inFlight && waiter.isOver(now)) {
                     answers.add(failure(list, waiter, cause));
                 }
             }

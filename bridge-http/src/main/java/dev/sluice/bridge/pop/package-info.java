@@ -28,7 +28,8 @@
  *
  * <p>So a pop that waits joins those that wait already: if the last run came back short, and nothing has woken the list
  * since, another look would find nothing. What wakes the list wakes all of them, and one run serves them. A pop is
- * answered empty only if a run has looked for it.
+ * answered empty only if a run has looked since it came. A run takes a bounded number of pops. If it comes back short,
+ * it has looked for all pops that were in the list when it began.
  *
  * <p>A list whose last run came back short has one run at a time, unless that run takes longer than 100 ms. What wakes
  * it meanwhile is collected for the next run. After a run that came back short, the list rests as long as the run took,

@@ -100,6 +100,20 @@ class PopMergingTest {
     }
 
     @Test
+    void aPopBehindMoreOthersThanARunServesIsAnsweredEmptyAtItsDeadline() {
+        var others = new ArrayList<CompletableFuture<PopResult>>();
+        for (int i = 0; i < WaitingRoom.MAX_MERGED; i++) {
+            others.add(pops.pop(QUEUE, batch(1), LONG));
+        }
+        CompletableFuture<PopResult> last = pops.pop(QUEUE, batch(1), SOON);
+        pops.pass(SOON.minusMillis(1));
+        assertThat(last).isNotDone();
+        pops.pass(Duration.ofMillis(1));
+        assertThat(payloads(last)).isEmpty();
+        assertThat(others).noneMatch(CompletableFuture::isDone);
+    }
+
+    @Test
     void aPopThatCouldNotLookFailsAfterTheGrace() {
         CompletableFuture<PopResult> first = pops.pop(QUEUE, batch(1), LONG);
         CompletableFuture<PopResult> late = pops.enter(QUEUE, batch(1), SOON);
