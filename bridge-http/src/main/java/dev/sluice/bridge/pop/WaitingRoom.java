@@ -305,7 +305,7 @@ final class WaitingRoom {
     /** Ends a run all of whose waiters are taken care of. */
     void end(Run run) {
         synchronized (lock) {
-            run.list().due |= !run.served().isEmpty(); // A refused run has not looked for those that came meanwhile.
+            run.list().due = true; // The run has not looked for those that came meanwhile.
             endRun(run.list());
         }
     }

@@ -14,6 +14,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -111,6 +112,22 @@ class PopMergingTest {
         pops.pass(Duration.ofMillis(1));
         assertThat(payloads(last)).isEmpty();
         assertThat(others).noneMatch(CompletableFuture::isDone);
+    }
+
+    @Test
+    void aPopLooksIfItCameWhileARunFoundOnlyGoneClients() {
+        var isGone = new AtomicBoolean();
+        var later = new ArrayList<CompletableFuture<PopResult>>();
+        CompletableFuture<PopResult> first = pops.dispatcher.pop(QUEUE, batch(1), LONG, isGone::get);
+        CompletableFuture<Void> next = first.thenRun(() -> later.add(pops.enter(QUEUE, batch(1), LONG)));
+        pops.work();
+        isGone.set(true);
+        queue.add("q", "a");
+        pops.wake("q");
+        assertThat(next).isCompleted();
+        assertThat(later)
+                .singleElement()
+                .satisfies(answer -> assertThat(payloads(answer)).containsExactly("a"));
     }
 
     @Test
