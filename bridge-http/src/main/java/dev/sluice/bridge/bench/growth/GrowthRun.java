@@ -124,7 +124,7 @@ final class GrowthRun {
         add(Growth.PAYLOADS, at, bridge.pop("pop-ack", pops(bridge, "payloads", "batch=" + SMALL_BATCH), (int) at));
     }
 
-    /** Fills a queue up to each point and measures there. What is measured is part of what is stored later. */
+    /** Fills a queue by the difference of two points, and measures. What the measured loads push comes on top. */
     private void messages(GrowthBridge bridge) throws IOException, SQLException, BenchException {
         var shapes = new Shapes("messages", PARTITIONS, BATCH, Shapes.PAYLOAD);
         long stored = 0;
