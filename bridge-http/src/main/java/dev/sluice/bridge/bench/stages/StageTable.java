@@ -83,9 +83,19 @@ final class StageTable {
             Map.entry(BRIDGE + "drain.", DRAIN),
             Map.entry("dev.sluice.connect.", DRAIN),
             Map.entry(QUEUE + "write.", FLUSH),
-            Map.entry(QUEUE + "read.", CLAIM),
+            // What pops and acknowledgements share, such as sets of seqs and the commit, belongs to its caller.
+            Map.entry(QUEUE + "read.MessageSlice", CLAIM),
+            Map.entry(QUEUE + "read.Pop", CLAIM),
+            Map.entry(QUEUE + "read.PutBack", CLAIM),
+            Map.entry(QUEUE + "read.Queue", CLAIM),
+            Map.entry(QUEUE + "read.Ready", CLAIM),
+            Map.entry(QUEUE + "read.Registration", CLAIM),
             Map.entry(QUEUE + "read.Acknowledge", ACK),
-            Map.entry(QUEUE + "read.CursorUpdates", ACK),
+            Map.entry(QUEUE + "read.LockedCursor", ACK),
+            Map.entry(QUEUE + "read.Queue.acknowledge", ACK),
+            Map.entry(QUEUE + "read.Queue.lambda$acknowledge", ACK),
+            Map.entry(QUEUE + "read.UnleasedSearch", ACK),
+            Map.entry(QUEUE + "read.WholeLeases", ACK),
             Map.entry(BRIDGE + "pop.", CLAIM),
             Map.entry(BRIDGE + "pop.Acknowledge", ACK)));
 

@@ -53,6 +53,21 @@ class StageProfileTest {
     }
 
     @Test
+    void whatPopsAndAcknowledgementsShareBelongsToItsCaller() {
+        String queue = "dev.sluice.queue.";
+        for (String shared : List.of("sql.Commit.run", "read.SeqSet.parse", "read.CursorUpdates.bind")) {
+            assertThat(StageTable.ofStack(stack(queue + shared, queue + "read.Queue.acknowledge"), "main"))
+                    .isEqualTo(Stage.ACK);
+            assertThat(StageTable.ofStack(stack(queue + shared, queue + "read.WholeLeases.complete"), "main"))
+                    .isEqualTo(Stage.ACK);
+            assertThat(StageTable.ofStack(stack(queue + shared, queue + "read.Queue.pop"), "main"))
+                    .isEqualTo(Stage.CLAIM);
+            assertThat(StageTable.ofStack(stack(queue + shared, queue + "read.Pop.run"), "main"))
+                    .isEqualTo(Stage.CLAIM);
+        }
+    }
+
+    @Test
     void theLongestNameOfTheTableDecidesForAFrame() {
         assertThat(StageTable.ofFrame("dev.sluice.bridge.json.JsonBody.next")).contains(Stage.PARSE);
         assertThat(StageTable.ofFrame("dev.sluice.bridge.json.JsonOutput.raw")).contains(Stage.ANSWER);
