@@ -16,6 +16,11 @@ final class DatabasePause {
     private long retryNanos;
     private QueueException lastFailure = new QueueException("could not pop", new SQLException("not tried", "08001"));
 
+    /** Makes the failure of a pop that the database did not serve in time. */
+    QueueException unavailable(String reason) {
+        return new QueueException("could not pop", new SQLException(reason, "57014"));
+    }
+
     /** Returns whether the last try failed. */
     boolean isFailing() {
         return failures > 0;

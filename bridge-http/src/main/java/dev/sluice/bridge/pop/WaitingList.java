@@ -1,6 +1,7 @@
 package dev.sluice.bridge.pop;
 
 import dev.sluice.queue.PopTarget;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -15,7 +16,7 @@ final class WaitingList {
     /** Most rest after a run. */
     private static final long LONGEST_REST_NANOS = TimeUnit.MILLISECONDS.toNanos(5);
     /** Time of a run after which another one may start beside it. */
-    private static final long PATIENCE_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
+    static final Duration PATIENCE = Duration.ofMillis(100);
 
     final PopTarget target;
     /** In order of arrival. Waiters in flight stay until their run ends. */
@@ -56,7 +57,7 @@ final class WaitingList {
      * comes during a run is collected for the next one. But a run that hangs does not hold up the others.
      */
     int maxRuns(long now) {
-        return isShort && now - lastRunNanos < PATIENCE_NANOS ? 1 : maxRuns;
+        return isShort && now - lastRunNanos < PATIENCE.toNanos() ? 1 : maxRuns;
     }
 
     /** Notes the end of a run. */

@@ -8,7 +8,6 @@ import dev.sluice.queue.PopTarget;
 import dev.sluice.queue.QueueException;
 import dev.sluice.queue.QueueNamespace;
 import dev.sluice.queue.sql.OutcomeUnknownException;
-import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -34,7 +33,6 @@ final class WaitingRoom {
     static final int MAX_MERGED = 64;
 
     private static final Duration CHECK_CLIENTS_INTERVAL = Duration.ofSeconds(1);
-
     private static final PopResult NOTHING = new PopResult(PopResult.Status.EMPTY, null, List.of(), 0, null);
 
     private final PopDispatcherConfig config;
@@ -44,9 +42,7 @@ final class WaitingRoom {
     private final Object lock = new Object();
     private final WaitingLists lists = new WaitingLists();
     private final DatabasePause pause = new DatabasePause();
-
     private final HeldFailures failures;
-
     private int waiting;
     private boolean closed;
 
@@ -61,6 +57,7 @@ final class WaitingRoom {
         this.starter = starter;
         this.failures = new HeldFailures(timers);
         timers.every(config.pollInterval(), this::poll);
+        timers.every(WaitingList.PATIENCE, this::startDue);
         timers.every(CHECK_CLIENTS_INTERVAL, this::answerGoneClients);
     }
 
@@ -264,7 +261,7 @@ final class WaitingRoom {
             run.served().stream()
                     .filter(waiter -> !undecided.contains(waiter))
                     .forEach(waiter -> run.list().land(waiter));
-            failed(unavailable("the outcome of the last transaction is unknown"), answers);
+            failed(pause.unavailable("the outcome of the last transaction is unknown"), answers);
         }
         answers.forEach(Runnable::run);
         return new Run(run.list(), undecided, List.of());
@@ -358,10 +355,16 @@ final class WaitingRoom {
         synchronized (lock) {
             long before = timers.nanoTime() - config.pollInterval().toNanos();
             for (WaitingList list : lists.all()) {
-                if (list.lastRunNanos - before < 0) {
-                    makeDue(list);
-                }
+                list.due |= list.lastRunNanos - before < 0;
+                startIfDue(list);
             }
+        }
+    }
+
+    /** Starts runs that waited for one that hangs. */
+    private void startDue() {
+        synchronized (lock) {
+            lists.all().forEach(this::startIfDue);
         }
     }
 
@@ -409,18 +412,15 @@ final class WaitingRoom {
         if (waiter.inFlight) { // If it gets messages, they are given back.
             String reason = "the database has not answered a pop in time";
             boolean consumes = waiter.request.autoAck();
-            return failure(list, waiter, consumes ? OutcomeUnknownException.because(reason) : unavailable(reason));
+            return failure(
+                    list, waiter, consumes ? OutcomeUnknownException.because(reason) : pause.unavailable(reason));
         }
         if (pause.isFailing()) {
             return failure(list, waiter, pause.lastFailure());
         }
         return waiter.hasLooked
                 ? answer(list, waiter, NOTHING)
-                : failure(list, waiter, unavailable("a pop has waited too long for its turn"));
-    }
-
-    private static QueueException unavailable(String reason) {
-        return new QueueException("could not pop", new SQLException(reason, "57014"));
+                : failure(list, waiter, pause.unavailable("a pop has waited too long for its turn"));
     }
 
     // Everything below runs under the lock.

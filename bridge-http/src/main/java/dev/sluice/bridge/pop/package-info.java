@@ -31,12 +31,12 @@
  * answered empty only if a run has looked since it came. A run takes a bounded number of pops. If it comes back short,
  * it has looked for all pops that were in the list when it began.
  *
- * <p>A list whose last run came back short has one run at a time, unless that run takes longer than 100 ms. What wakes
- * it meanwhile is collected for the next run. After a run that came back short, the list rests as long as the run took,
- * and 5 ms at most. So runs take at most half of the time however often something wakes the list, and each serves what
- * came meanwhile. If nothing came during a run and its rest, nothing waits: the next wake-up starts a run at once. A
- * pop that does not wait ends the rest. A list with a backlog does not rest, and may have two runs, which take
- * different partitions.
+ * <p>A list whose last run came back short has one run at a time, unless that run takes longer than 100 ms (checked
+ * every 100 ms). What wakes it meanwhile is collected for the next run. After a run that came back short, the list
+ * rests as long as the run took, and 5 ms at most. So runs take at most half of the time however often something wakes
+ * the list, and each serves what came meanwhile. If nothing came during a run and its rest, nothing waits: the next
+ * wake-up starts a run at once. A pop that does not wait ends the rest. A list with a backlog does not rest, and may
+ * have two runs, which take different partitions.
  *
  * <p>A run gives partitions to the oldest pop first, up to what that pop asked for, and then to the next. A pop that
  * got messages comes back as the newest, so the consumers of a group take turns.

@@ -182,6 +182,23 @@ class PopMergingTest {
     }
 
     @Test
+    void whatWokeAListBesideARunThatHangsIsLookedForWithoutAnotherWakeUp() {
+        CompletableFuture<PopResult> first = pops.pop(QUEUE, batch(1), LONG);
+        var meanwhile = new ArrayList<CompletableFuture<PopResult>>();
+        queue.whenItBegins = () -> {
+            meanwhile.add(pops.enter(QUEUE, batch(1), LONG));
+            queue.add("q", "a");
+            pops.wake("q");
+            assertThat(meanwhile.get(0)).isNotDone();
+            pops.pass(PATIENCE.multipliedBy(2));
+            assertThat(payloads(meanwhile.get(0))).containsExactly("a");
+        };
+        pops.wake("q");
+        assertThat(first).isNotDone();
+        assertThat(queue.transactions).startsWith(1, 1, 1);
+    }
+
+    @Test
     void aListRestsAfterARunAsLongAsTheRunTook() {
         CompletableFuture<PopResult> first = popThatTakes(RUN);
         queue.add("q", "a");
