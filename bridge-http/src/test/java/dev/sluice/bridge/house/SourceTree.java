@@ -25,7 +25,7 @@ import org.jspecify.annotations.Nullable;
 
 /** The Java source files of all modules. The files are parsed and not compiled, so a class path is not needed. */
 final class SourceTree {
-    private static final List<String> MODULES = List.of("buffer", "connector", "bridge-http");
+    private static final List<String> MODULES = List.of("buffer", "connector", "bridge-http", "bridge-http/work");
 
     private SourceTree() {}
 

@@ -35,6 +35,7 @@ class VersionsTest {
                 "buffer",
                 "connector",
                 "bridge-http",
+                "bridge-http/work",
                 "connector/workers/current",
                 "connector/workers/oldest",
                 "connector/containers");
