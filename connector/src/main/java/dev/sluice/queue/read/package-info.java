@@ -65,6 +65,13 @@
  * nothing but the time at which a reader first started. It has no cursor and holds no lease, so no message waits for
  * it.
  *
+ * <h2>Takers</h2>
+ *
+ * <p>A work engine keeps leases of its own. {@link dev.sluice.queue.read.Taking} moves the cursors of its group past
+ * the messages that the engine takes, in a transaction in which the engine stores what it has taken. So a slow message
+ * does not hold its partition. A partition whose messages are to be worked on one after the other is closed meanwhile:
+ * its {@code available_at} is a hundred years away.
+ *
  * <h2>Rules</h2>
  *
  * <ul>
@@ -85,6 +92,7 @@
  *       {@link dev.sluice.queue.read.PopOutcomeUnknownException}: for the bridge.
  *   <li>{@link dev.sluice.queue.read.Acknowledge}: for transactions that also push.
  *   <li>{@link dev.sluice.queue.read.QueueReader}: for the source connector.
+ *   <li>{@link dev.sluice.queue.read.Taking}: for the work engine.
  * </ul>
  */
 @NullMarked

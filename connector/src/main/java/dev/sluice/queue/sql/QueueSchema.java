@@ -36,7 +36,8 @@ public final class QueueSchema {
             "003_refused_offsets.sql",
             "004_idle_cursors.sql",
             "005_parked.sql",
-            "006_headers.sql");
+            "006_headers.sql",
+            "007_work.sql");
 
     private static final QueueSchema CURRENT =
             new QueueSchema(FILES.stream().map(Migration::read).toList(), OLDEST_SERVER);

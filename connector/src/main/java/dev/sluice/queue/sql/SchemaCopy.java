@@ -46,7 +46,13 @@ public final class SchemaCopy {
             "minute_samples",
             "state",
             "stream_queries",
-            "stream_state");
+            "stream_state",
+            "work_types",
+            "work_claims",
+            "work_items",
+            "work_keys",
+            "work_cancels",
+            "work_outbox");
 
     /** The parts that may be left out, and the tables of each that stay empty. */
     private static final Map<String, List<String>> OPTIONAL = Map.of(

@@ -37,7 +37,10 @@ cross join lateral (
   limit 1
 ) oldest
 cross join lateral (
-  select case when count(*) > 0 and count(*) = count(c.position) then min(c.position) end as done_by_all,
+  select case when count(*) > 0 and count(*) = count(c.position)
+              then least(min(c.position), (
+                select w.first_seq - 1 from sluice.work_claims w where w.partition_id = p.id order by w.first_seq limit 1
+              )) end as done_by_all,
          count(*) = 0 or min(c.position) < p.head as unread
   from (select g.id from sluice.consumer_groups g where g.queue_id = q.id offset 0) g
   left join lateral (

@@ -35,7 +35,8 @@ class QueueSchemaTest {
                             "003_refused_offsets",
                             "004_idle_cursors",
                             "005_parked",
-                            "006_headers")
+                            "006_headers",
+                            "007_work")
                     .map(name -> Migration.read(name + ".sql").sql())
                     .collect(Collectors.joining("\n")));
 
@@ -213,7 +214,10 @@ class QueueSchemaTest {
                         "scheduled",
                         "segments",
                         "sink_offsets",
-                        "stream_state");
+                        "stream_state",
+                        "work_claims",
+                        "work_items",
+                        "work_outbox");
         assertThat(
                         postgres.query(
                                 "select c.relname, option from pg_class c, unnest(c.reloptions) as option"
@@ -223,7 +227,9 @@ class QueueSchemaTest {
                         "minute_counters|fillfactor=80",
                         "partitions|fillfactor=50",
                         "sink_offsets|fillfactor=50",
-                        "stream_state|fillfactor=80");
+                        "stream_state|fillfactor=80",
+                        "work_claims|fillfactor=80",
+                        "work_items|fillfactor=80");
     }
 
     @Test

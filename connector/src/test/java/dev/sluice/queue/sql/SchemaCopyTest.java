@@ -84,7 +84,18 @@ class SchemaCopyTest {
                 + "insert into sluice.parked (queue, partition, message_id, transaction_id, generated_id, payload)"
                 + " values ('q', 'p', gen_random_uuid(), 't', false, '{}');"
                 + "insert into sluice.transaction_id_hashes values (1, 0, 0, 9, '{1}', '{1}');"
-                + "insert into sluice.stream_state (partition_id, query_id, key, value) values (1, 1, 'k', '1')");
+                + "insert into sluice.stream_state (partition_id, query_id, key, value) values (1, 1, 'k', '1');"
+                + "insert into sluice.work_types (queue) values ('work.t');"
+                + "insert into sluice.work_claims (id, queue_id, partition_id, first_seq, last_seq, done, closes, owner,"
+                + " lease_until) values (gen_random_uuid(), 1, 1, 1, 3, '{[2,2]}', false, gen_random_uuid(), now());"
+                + "insert into sluice.work_items (partition_id, seq, queue_id, partition_name, lane, message_id, transaction_id,"
+                + " payload, created_at, available_at, closes) values (1, 4, 1, 'p', 2, gen_random_uuid(), 't', '1', now(), now(),"
+                + " true);"
+                + "insert into sluice.work_keys (queue_id, key, payload_hash, message_id)"
+                + " values (1, 'k', sha256('x'), gen_random_uuid());"
+                + "insert into sluice.work_cancels (queue_id, message_id) values (1, gen_random_uuid());"
+                + "insert into sluice.work_outbox (queue, partition, message_id, payload, lane)"
+                + " values ('work.t', 'p', gen_random_uuid(), '1', 2)");
     }
 
     private Map<String, Long> copy(String schema, String replace, Set<String> leftOut) throws Exception {
