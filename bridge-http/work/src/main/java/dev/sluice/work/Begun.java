@@ -1,0 +1,242 @@
+package dev.sluice.work;
+
+import dev.sluice.queue.Message;
+import dev.sluice.queue.MessageHeaders;
+import dev.sluice.queue.PriorityLane;
+import dev.sluice.work.store.Place;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.format.DateTimeParseException;
+import java.util.LinkedHashMap;
+import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A work that this engine has claimed: the run of its handler. The worker, the watch and the dispatcher use it; the
+ * phase says who may end it. Only one of them can, so the outcome of a handler that was given up is dropped.
+ */
+final class Begun implements Context {
+    /** Reserved names of headers: no client can set them. */
+    static final String KEY_HEADER = "sluice.work-key";
+
+    static final String DEADLINE_HEADER = "sluice.work-deadline";
+
+    /** Why a handler is to end. */
+    enum Stop {
+        NONE,
+        TIMEOUT,
+        CANCEL,
+        CLOSE,
+        LOST
+    }
+
+    private enum Phase {
+        WAITING,
+        RUNNING,
+        ENDED
+    }
+
+    /**
+     * What the rows say of a work.
+     *
+     * @param claim the claim that has it; null: it is an item
+     * @param closes whether its partition is closed until it is done
+     * @param errors its history in clear; null: none
+     */
+    record History(
+            @Nullable ClaimHold claim,
+            boolean closes,
+            int attempts,
+            int crashes,
+            long snoozes,
+            @Nullable String errors) {
+        static History first(ClaimHold claim, boolean closes) {
+            return new History(claim, closes, 0, 0, 0, null);
+        }
+    }
+
+    private final HandledType type;
+    private final Message message;
+    private final History history;
+    private final LongSupplier nanos;
+
+    private Phase phase = Phase.WAITING;
+    private Stop stop = Stop.NONE;
+    private @Nullable Thread thread;
+    private long startedNanos;
+    private long timeoutNanos;
+    private long interruptedNanos;
+
+    /**
+     * Makes the run of a work.
+     *
+     * @param message payload and headers in clear
+     * @param nanos the clock of this process
+     */
+    Begun(HandledType type, Message message, History history, LongSupplier nanos) {
+        this.type = type;
+        this.message = message;
+        this.history = history;
+        this.nanos = nanos;
+    }
+
+    HandledType type() {
+        return type;
+    }
+
+    History history() {
+        return history;
+    }
+
+    Place place() {
+        return new Place(message.partitionId(), message.seq());
+    }
+
+    Instant createdAt() {
+        return message.createdAt();
+    }
+
+    @Nullable
+    String idempotencyKey() {
+        return message.headers().get(KEY_HEADER);
+    }
+
+    /** Returns when it is too late to run the work; null: never. */
+    @Nullable
+    Instant deadline() {
+        String text = message.headers().get(DEADLINE_HEADER);
+        try {
+            return text == null ? null : Instant.parse(text);
+        } catch (DateTimeParseException e) {
+            return null; // Not one of ours.
+        }
+    }
+
+    /** Returns the work as the handler gets it. */
+    Work work() {
+        var metadata = new LinkedHashMap<>(message.headers().asMap());
+        metadata.keySet().removeIf(name -> name.startsWith(MessageHeaders.RESERVED));
+        String key = Types.isShared(message.partition()) ? null : Types.keyOf(message.partition());
+        return new Work(
+                type.name(),
+                message.payload(),
+                PriorityLane.NORMAL,
+                key,
+                idempotencyKey(),
+                null,
+                null,
+                deadline(),
+                metadata);
+    }
+
+    /** Begins the run on the calling thread. Returns false if the run was ended before. */
+    synchronized boolean start() {
+        if (phase != Phase.WAITING) {
+            return false;
+        }
+        phase = Phase.RUNNING;
+        thread = Thread.currentThread();
+        startedNanos = nanos.getAsLong();
+        timeoutNanos = startedNanos + type.settings().timeout().toNanos();
+        return true;
+    }
+
+    /**
+     * Ends the run on the thread that began it. Afterwards nothing interrupts the thread for this run.
+     *
+     * @return whether the outcome counts; false if the run was given up before
+     */
+    synchronized boolean end() {
+        thread = null;
+        Thread.interrupted();
+        return giveUp();
+    }
+
+    /** Ends the run whatever its handler does. Returns false if it has ended before. */
+    synchronized boolean giveUp() {
+        boolean counts = phase != Phase.ENDED;
+        phase = Phase.ENDED;
+        return counts;
+    }
+
+    /** Asks the handler to end, and interrupts its thread. The first reason counts. */
+    synchronized void stop(Stop reason) {
+        if (phase == Phase.ENDED || stop != Stop.NONE) {
+            return;
+        }
+        stop = reason;
+        interruptedNanos = nanos.getAsLong();
+        if (thread != null) {
+            thread.interrupt();
+        }
+    }
+
+    synchronized Stop stopReason() {
+        return stop;
+    }
+
+    synchronized boolean isRunning() {
+        return phase == Phase.RUNNING;
+    }
+
+    /** Returns whether the handler runs beyond its timeout and was not asked to end. */
+    synchronized boolean isOverdue() {
+        return phase == Phase.RUNNING && stop == Stop.NONE && nanos.getAsLong() - timeoutNanos >= 0;
+    }
+
+    /** Returns whether the handler runs on although its thread was interrupted so long ago. */
+    synchronized boolean ignoresInterruptFor(Duration grace) {
+        return phase == Phase.RUNNING && stop != Stop.NONE && nanos.getAsLong() - interruptedNanos >= grace.toNanos();
+    }
+
+    synchronized long elapsedNanos() {
+        return nanos.getAsLong() - startedNanos;
+    }
+
+    @Override
+    public WorkId id() {
+        return new WorkId(message.id());
+    }
+
+    @Override
+    public int attempt() {
+        return history.attempts() + 1;
+    }
+
+    @Override
+    public int crashes() {
+        return history.crashes();
+    }
+
+    @Override
+    public long snoozes() {
+        return history.snoozes();
+    }
+
+    @Override
+    public synchronized Duration remaining() {
+        return Duration.ofNanos(timeoutNanos - nanos.getAsLong());
+    }
+
+    @Override
+    public synchronized void extend(Duration fromNow) {
+        if (fromNow.isNegative() || fromNow.compareTo(HandlerSettings.MAX_TIMEOUT) > 0) {
+            throw new IllegalArgumentException(
+                    "fromNow must be 0 to " + HandlerSettings.MAX_TIMEOUT + ", was " + fromNow);
+        }
+        long extended = nanos.getAsLong() + fromNow.toNanos();
+        if (extended - timeoutNanos > 0) {
+            timeoutNanos = extended;
+        }
+    }
+
+    @Override
+    public synchronized boolean isStopping() {
+        return stop != Stop.NONE;
+    }
+
+    @Override
+    public synchronized boolean isCancelled() {
+        return stop == Stop.CANCEL;
+    }
+}

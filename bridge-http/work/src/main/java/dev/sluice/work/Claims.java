@@ -1,0 +1,320 @@
+package dev.sluice.work;
+
+import dev.sluice.queue.Message;
+import dev.sluice.queue.MessageHeaders;
+import dev.sluice.queue.PayloadCipher;
+import dev.sluice.queue.read.Taking.Taken;
+import dev.sluice.queue.sql.OutcomeUnknownException;
+import dev.sluice.work.Begun.History;
+import dev.sluice.work.store.ClaimRows.NewClaim;
+import dev.sluice.work.store.ClaimRows.Recovered;
+import dev.sluice.work.store.ItemRows;
+import dev.sluice.work.store.ItemRows.Item;
+import dev.sluice.work.store.ItemRows.Later;
+import dev.sluice.work.store.TypeRows;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.UUID;
+import java.util.function.LongSupplier;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Claims works of a type, in one transaction. Owned by the dispatcher. */
+final class Claims {
+    private static final Logger log = LoggerFactory.getLogger(Claims.class);
+
+    /** Most claims of dead engines that become items in one transaction. */
+    private static final int RECOVERED = 100;
+
+    private final Tables tables;
+    private final EngineSettings settings;
+    private final UUID owner;
+    private final LongSupplier nanos;
+    private final PayloadCipher cipher;
+
+    /** Claims and items whose commit was not confirmed. They are given back as soon as PostgreSQL answers. */
+    private final List<UUID> doubtful = new ArrayList<>();
+
+    private final List<Later> doubtfulItems = new ArrayList<>();
+
+    Claims(Tables tables, EngineSettings settings, UUID owner, LongSupplier nanos) {
+        this.tables = tables;
+        this.settings = settings;
+        this.owner = owner;
+        this.nanos = nanos;
+        this.cipher = settings.cipher();
+    }
+
+    /**
+     * What was claimed.
+     *
+     * @param works those that are to run
+     * @param ended those that are not: cancelled, too old, or with too many crashes
+     * @param items how many of all are items
+     * @param messages how many are not
+     */
+    record Claimed(List<Begun> works, List<Ended> ended, int items, int messages) {}
+
+    /**
+     * Claims works: items that are due first.
+     *
+     * @param limit most works
+     * @param items whether items are likely to be due
+     * @param messages whether works without a history are likely to be there
+     */
+    Claimed claim(HandledType type, TypeRows.State state, int limit, boolean items, boolean messages) {
+        return claim(type, state, (connection, ids) -> {
+            List<Item> found = items
+                    ? tables.items().claim(connection, type.itemQueue(state), limit, owner, settings.lease())
+                    : List.of();
+            int left = limit - found.size();
+            List<Taken> taken = messages && left > 0 ? take(connection, state, left, ids) : List.of();
+            return new Rows(found, taken);
+        });
+    }
+
+    /** Claims one item that must run alone. */
+    Claimed claimAlone(HandledType type, TypeRows.State state) {
+        return claim(
+                type,
+                state,
+                (connection, ids) -> new Rows(
+                        tables.items().claimAlone(connection, type.itemQueue(state), owner, settings.lease()).stream()
+                                .toList(),
+                        List.of()));
+    }
+
+    private record Rows(List<Item> items, List<Taken> taken) {}
+
+    private interface Finder {
+        Rows find(Connection connection, List<UUID> ids) throws SQLException;
+    }
+
+    private Claimed claim(HandledType type, TypeRows.State state, Finder finder) {
+        giveDoubtfulBack();
+        var ids = new ArrayList<UUID>();
+        var items = new ArrayList<Item>();
+        try {
+            return tables.transactions().run("could not claim works of type " + type.name(), connection -> {
+                ids.clear();
+                items.clear();
+                Rows rows = finder.find(connection, ids);
+                items.addAll(rows.items());
+                List<Begun> begun = begun(type, rows, ids);
+                List<Ended> ended = refused(connection, state, begun);
+                Set<Begun> refused = ended.stream().map(Ended::begun).collect(Collectors.toSet());
+                List<Begun> works =
+                        begun.stream().filter(each -> !refused.contains(each)).toList();
+                return new Claimed(
+                        works,
+                        ended,
+                        rows.items().size(),
+                        begun.size() - rows.items().size());
+            });
+        } catch (OutcomeUnknownException e) {
+            doubtful.addAll(ids);
+            for (Item item : items) {
+                doubtfulItems.add(new Later(
+                        item.place(),
+                        Duration.ZERO,
+                        null,
+                        item.closes(),
+                        item.attempts(),
+                        item.snoozes(),
+                        item.errors()));
+            }
+            throw e;
+        }
+    }
+
+    private List<Taken> take(Connection connection, TypeRows.State state, int limit, List<UUID> ids)
+            throws SQLException {
+        List<Taken> taken = tables.taking()
+                .take(connection, state.queue(), Types.GROUP, limit, partition -> !Types.isShared(partition));
+        if (!taken.isEmpty()) {
+            var claims = new ArrayList<NewClaim>(taken.size());
+            for (Taken run : taken) {
+                UUID id = UUID.randomUUID();
+                ids.add(id);
+                claims.add(new NewClaim(
+                        id,
+                        run.queueId(),
+                        run.partitionId(),
+                        run.firstSeq(),
+                        run.lastSeq(),
+                        noWorks(run),
+                        run.closed()));
+            }
+            tables.claims().insert(connection, claims, owner, settings.lease());
+        }
+        return taken;
+    }
+
+    /** Returns the seqs of a run that have no message, as a multirange. */
+    private static String noWorks(Taken run) {
+        var ranges = new StringBuilder("{");
+        long next = run.firstSeq();
+        for (Message message : run.messages()) {
+            append(ranges, next, message.seq() - 1);
+            next = message.seq() + 1;
+        }
+        append(ranges, next, run.lastSeq());
+        return ranges.append('}').toString();
+    }
+
+    private static void append(StringBuilder ranges, long first, long last) {
+        if (first <= last) {
+            ranges.append(ranges.length() == 1 ? "[" : ",[")
+                    .append(first)
+                    .append(',')
+                    .append(last)
+                    .append(']');
+        }
+    }
+
+    private List<Begun> begun(HandledType type, Rows rows, List<UUID> ids) {
+        var begun = new ArrayList<Begun>();
+        for (Item item : rows.items()) {
+            String errors = item.errors() == null ? null : cipher.open(type.queue(), item.errors());
+            var history = new History(null, item.closes(), item.attempts(), item.crashes(), item.snoozes(), errors);
+            begun.add(new Begun(type, opened(item.message()), history, nanos));
+        }
+        for (int i = 0; i < rows.taken().size(); i++) {
+            Taken run = rows.taken().get(i);
+            var history = History.first(new ClaimHold(ids.get(i), run.messages().size()), run.closed());
+            run.messages().forEach(message -> begun.add(new Begun(type, message, history, nanos)));
+        }
+        return begun;
+    }
+
+    private Message opened(Message stored) {
+        byte[] payload = cipher.open(stored.queue(), stored.payload());
+        MessageHeaders headers = cipher.open(stored.queue(), stored.headers());
+        return new Message(
+                stored.partitionId(),
+                stored.partition(),
+                stored.queue(),
+                stored.seq(),
+                stored.id(),
+                stored.transactionId(),
+                payload,
+                headers,
+                stored.traceId(),
+                stored.producerSub(),
+                stored.createdAt(),
+                stored.writtenAt());
+    }
+
+    /** Returns the works that are not to run, with what is stored of them. */
+    private List<Ended> refused(Connection connection, TypeRows.State state, List<Begun> begun) throws SQLException {
+        Set<UUID> cancelled = state.hasCancels() && !begun.isEmpty()
+                ? tables.cancels()
+                        .take(
+                                connection,
+                                state.queueId(),
+                                begun.stream().map(each -> each.id().value()).toList())
+                : Set.of();
+        boolean needsTime = begun.stream()
+                .anyMatch(each ->
+                        each.deadline() != null || each.type().settings().maxAge() != null);
+        Instant now = needsTime ? tables.types().now(connection) : Instant.EPOCH;
+        var ended = new ArrayList<Ended>();
+        for (Begun each : begun) {
+            Verdict verdict = cancelled.contains(each.id().value()) ? new Verdict.Finish(null) : refusal(each, now);
+            if (verdict != null && each.giveUp()) {
+                ended.add(new Ended(each, verdict));
+            }
+        }
+        return ended;
+    }
+
+    private static @Nullable Verdict refusal(Begun begun, Instant now) {
+        HandlerSettings settings = begun.type().settings();
+        if (begun.history().crashes() >= settings.maxCrashes()) {
+            return new Verdict.Bury(
+                    "crash_loop: " + begun.history().crashes() + " engines died while the work was begun", null);
+        }
+        Instant deadline = begun.deadline();
+        if (deadline != null && !now.isBefore(deadline)) {
+            return new Verdict.Bury("deadline: it was " + deadline, null);
+        }
+        boolean isFirst = begun.history().attempts() == 0 && begun.history().snoozes() == 0;
+        if (isFirst
+                && settings.maxAge() != null
+                && now.isAfter(begun.createdAt().plus(settings.maxAge()))) {
+            return new Verdict.Bury(
+                    "too old: created at " + begun.createdAt() + ", may begin within " + settings.maxAge(), null);
+        }
+        return null;
+    }
+
+    /** Looks what is due. Makes items of what dead engines have left. */
+    ItemRows.Look look(HandledType type, TypeRows.State state) {
+        giveDoubtfulBack();
+        String what = "could not look for works of type " + type.name();
+        ItemRows.Look look =
+                tables.transactions().run(what, connection -> tables.items().look(connection, state.queueId()));
+        if (!look.areExpired()) {
+            return look;
+        }
+        List<Recovered> recovered = tables.transactions().run(what, connection -> {
+            List<Recovered> found = tables.claims().recover(connection, state.queueId(), RECOVERED);
+            Set<Long> open = found.stream()
+                    .filter(Recovered::opens)
+                    .map(Recovered::partitionId)
+                    .collect(Collectors.toSet());
+            tables.taking().open(connection, Types.GROUP, open);
+            return found;
+        });
+        int works = recovered.stream().mapToInt(Recovered::works).max().orElse(0);
+        if (works > 0) {
+            log.warn(
+                    "Took over the works of an engine that died type={} claims={} works={}",
+                    type.name(),
+                    recovered.size(),
+                    works);
+        }
+        return new ItemRows.Look(
+                look.areDue() || works > 0, look.isAloneDue(), false, look.next(), look.nextScheduled());
+    }
+
+    private void giveDoubtfulBack() {
+        if (!doubtful.isEmpty() || !doubtfulItems.isEmpty()) {
+            tables.transactions().run("could not give claims back", connection -> {
+                tables.claims().abandon(connection, doubtful, owner);
+                return tables.items().putOff(connection, doubtfulItems, owner);
+            });
+            doubtful.clear();
+            doubtfulItems.clear();
+        }
+    }
+
+    /** Returns the queues of types and what operators have set, by name of the type. */
+    Map<String, TypeRows.State> load(List<HandledType> types) {
+        return tables.transactions().run("could not read the types of work", connection -> {
+            var byQueue = new HashMap<String, TypeRows.State>();
+            List<String> queues = types.stream().map(HandledType::queue).toList();
+            for (TypeRows.State state : tables.types().load(connection, queues)) {
+                byQueue.put(state.queue(), state);
+            }
+            return byQueue;
+        });
+    }
+
+    /** Takes the requests to cancel works that this engine runs. */
+    Set<UUID> cancelled(TypeRows.State state, List<UUID> running) {
+        return tables.transactions()
+                .run(
+                        "could not read which works are to be cancelled",
+                        connection -> tables.cancels().take(connection, state.queueId(), running));
+    }
+}

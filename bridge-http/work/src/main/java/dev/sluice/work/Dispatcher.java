@@ -1,0 +1,416 @@
+package dev.sluice.work;
+
+import dev.sluice.work.Claims.Claimed;
+import dev.sluice.work.store.ItemRows;
+import dev.sluice.work.store.TypeRows;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.UUID;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The thread that claims works for the workers and stores the outcomes of their runs. If PostgreSQL does not answer, it
+ * keeps the outcomes and tries again.
+ */
+final class Dispatcher {
+    private static final Logger log = LoggerFactory.getLogger(Dispatcher.class);
+
+    /** How long an outcome waits for the others of its claim. */
+    private static final long LINGER_NANOS = TimeUnit.MILLISECONDS.toNanos(5);
+
+    private static final long PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(200);
+    /** Most works that are claimed beyond those that can run at once. */
+    private static final int MOST_AHEAD = 2_000;
+
+    /** Most outcomes that are stored in one transaction. */
+    private static final int MOST_SETTLED = 5_000;
+
+    private final EngineSettings settings;
+    private final List<HandledType> types;
+    private final Workers workers;
+    private final Claims claims;
+    private final Settlement settlement;
+    private final Held held;
+    private final LongSupplier nanos;
+    private final Runnable releaseDue;
+
+    private final ConcurrentLinkedQueue<Ended> arrived = new ConcurrentLinkedQueue<>();
+    private final List<Ended> unsettled = new ArrayList<>();
+    private final AtomicBoolean signalled = new AtomicBoolean();
+    private final Thread thread;
+    private final CountDownLatch claimsNoMore = new CountDownLatch(1);
+    private volatile boolean claiming = true;
+    private volatile boolean closed;
+    private volatile boolean abandoned;
+    private volatile boolean refreshes = true;
+    private volatile boolean looks;
+    private long firstUnsettledNanos;
+    private long nextRefreshNanos;
+    private long failedUntilNanos;
+    private boolean failing;
+
+    /** The type of an item that must run alone: nothing else is claimed until it is done. */
+    private @Nullable HandledType alone;
+
+    /** The parts of an engine that the dispatcher uses. */
+    record Parts(
+            EngineSettings settings,
+            List<HandledType> types,
+            Workers workers,
+            Claims claims,
+            Settlement settlement,
+            Held held,
+            LongSupplier nanos) {}
+
+    /**
+     * Makes a dispatcher that {@link #start} starts.
+     *
+     * @param releaseDue asks for scheduled messages to be moved to their queues
+     */
+    Dispatcher(Parts parts, Runnable releaseDue) {
+        this.settings = parts.settings();
+        this.types = parts.types();
+        this.workers = parts.workers();
+        this.claims = parts.claims();
+        this.settlement = parts.settlement();
+        this.held = parts.held();
+        this.nanos = parts.nanos();
+        this.releaseDue = releaseDue;
+        this.nextRefreshNanos = nanos.getAsLong();
+        this.failedUntilNanos = nextRefreshNanos;
+        this.thread = WorkThreads.daemon("sluice-work-dispatcher", this::run);
+    }
+
+    void start() {
+        thread.start();
+    }
+
+    /** Takes a work whose run has ended. Any thread. */
+    void ended(Ended work) {
+        arrived.add(work);
+        wake();
+    }
+
+    /** Says that a queue may have works. Any thread. */
+    void arrivedIn(String queue) {
+        for (HandledType type : types) {
+            if (type.queue().equals(queue)) {
+                type.messagesLikely(true);
+                wake();
+            }
+        }
+    }
+
+    /** Says that a work may be due earlier than the engine knows. Any thread. */
+    void lookAgain() {
+        looks = true;
+        wake();
+    }
+
+    /** Says that operators have changed something: what they have set is read again. Any thread. */
+    void refresh() {
+        refreshes = true;
+        wake();
+    }
+
+    private void wake() {
+        if (!signalled.getAndSet(true)) {
+            LockSupport.unpark(thread);
+        }
+    }
+
+    /** Stops claiming, and waits until no claim is under way. Outcomes are still stored. */
+    void stopClaiming(Duration timeout) throws InterruptedException {
+        claiming = false;
+        wake();
+        if (!claimsNoMore.await(timeout.toMillis(), TimeUnit.MILLISECONDS)) {
+            log.warn("A claim is still under way; its works are given back when PostgreSQL answers");
+        }
+    }
+
+    /** Stores what is there, as far as PostgreSQL answers within the time, and ends the thread. */
+    boolean close(Duration timeout) throws InterruptedException {
+        closed = true;
+        wake();
+        thread.join(Math.max(1, timeout.toMillis()));
+        abandoned = true;
+        return !thread.isAlive() && held.size() == 0;
+    }
+
+    private void run() {
+        while (!abandoned && !(closed && arrived.isEmpty() && unsettled.isEmpty())) {
+            signalled.set(false);
+            if (!claiming) {
+                claimsNoMore.countDown();
+            }
+            boolean isBusy = false;
+            try {
+                if (nanos.getAsLong() - failedUntilNanos >= 0) {
+                    isBusy = turn();
+                    recovered();
+                }
+            } catch (RuntimeException | Error e) { // The thread must not die: nothing would run any more.
+                failed(e);
+            }
+            if (!isBusy && !signalled.get()) {
+                LockSupport.parkNanos(this, Math.max(1, nextTurn() - nanos.getAsLong()));
+            }
+        }
+    }
+
+    private void failed(Throwable e) {
+        failedUntilNanos = nanos.getAsLong() + PAUSE_NANOS;
+        if (!failing) {
+            failing = true;
+            log.warn("Works are neither claimed nor finished until PostgreSQL answers; trying again", e);
+        }
+    }
+
+    private void recovered() {
+        if (failing) {
+            failing = false;
+            log.info("Works are claimed and finished again");
+        }
+    }
+
+    /** Does what there is to do. Returns whether there may be more at once. */
+    private boolean turn() {
+        boolean isBusy = settle();
+        if (!claiming) {
+            return isBusy;
+        }
+        readTypes();
+        if (looks) {
+            looks = false;
+            types.forEach(type -> type.nextLookNanos(nanos.getAsLong()));
+        }
+        for (HandledType type : types) {
+            TypeRows.State state = type.state();
+            if (state != null && !state.isPaused()) {
+                look(type, state);
+                isBusy |= alone == null && claim(type, state);
+            }
+        }
+        boolean hasRunAlone = runAlone();
+        return isBusy || hasRunAlone;
+    }
+
+    /** Stores outcomes, unless it is better to wait for others of their claims. */
+    private boolean settle() {
+        boolean wasEmpty = unsettled.isEmpty();
+        for (Ended each = arrived.poll(); each != null; each = arrived.poll()) {
+            unsettled.add(each);
+            if (unsettled.size() >= MOST_SETTLED) {
+                break;
+            }
+        }
+        if (unsettled.isEmpty()) {
+            return false;
+        }
+        if (wasEmpty) {
+            firstUnsettledNanos = nanos.getAsLong();
+        }
+        if (!isUrgent() && nanos.getAsLong() - firstUnsettledNanos < LINGER_NANOS) {
+            return false;
+        }
+        Set<Begun> lost = settlement.run(unsettled).lost();
+        if (!lost.isEmpty()) {
+            log.warn("Other engines have taken works over; their outcomes were dropped works={}", lost.size());
+        }
+        for (Ended each : unsettled) {
+            HandledType type = each.begun().type();
+            if (each.begun().history().closes()) {
+                type.messagesLikely(true); // The next work of the key.
+            }
+            if (each.verdict() instanceof Verdict.Again) {
+                type.nextLookNanos(nanos.getAsLong());
+            }
+        }
+        held.remove(unsettled);
+        unsettled.clear();
+        return true;
+    }
+
+    /** Returns whether an outcome must not wait, or all of some claim are there. */
+    private boolean isUrgent() {
+        if (closed || unsettled.size() >= MOST_SETTLED) {
+            return true;
+        }
+        for (Ended each : unsettled) {
+            ClaimHold claim = each.begun().history().claim();
+            if (claim == null || each.begun().history().closes() || !(each.verdict() instanceof Verdict.Finish)) {
+                return true;
+            }
+        }
+        return workers.inProcess() == 0;
+    }
+
+    /** Reads what operators have set, and which works are to be cancelled. */
+    private void readTypes() {
+        long now = nanos.getAsLong();
+        if (!refreshes && now - nextRefreshNanos < 0) {
+            return;
+        }
+        refreshes = false;
+        nextRefreshNanos = now + settings.pollInterval().toNanos();
+        if (types.isEmpty()) {
+            return;
+        }
+        Map<String, TypeRows.State> states = claims.load(types);
+        for (HandledType type : types) {
+            TypeRows.State state = states.get(type.queue());
+            if (state == null) {
+                continue;
+            }
+            TypeRows.State before = type.state();
+            if (before == null || before.queueId() != state.queueId() || before.isPaused() != state.isPaused()) {
+                type.messagesLikely(true);
+                type.nextLookNanos(now);
+            }
+            type.state(state);
+            if (state.hasCancels()) {
+                cancelRunning(type, state);
+            }
+        }
+    }
+
+    private void cancelRunning(HandledType type, TypeRows.State state) {
+        List<Begun> running = workers.running().stream()
+                .filter(begun -> begun.type().equals(type))
+                .toList();
+        if (running.isEmpty()) {
+            return;
+        }
+        Set<UUID> cancelled = claims.cancelled(
+                state, running.stream().map(begun -> begun.id().value()).toList());
+        running.stream()
+                .filter(begun -> cancelled.contains(begun.id().value()))
+                .forEach(begun -> begun.stop(Begun.Stop.CANCEL));
+    }
+
+    /** Looks what is due if the time has come, and sets when to look again. */
+    private void look(HandledType type, TypeRows.State state) {
+        long now = nanos.getAsLong();
+        if (now - type.nextLookNanos() < 0) {
+            return;
+        }
+        ItemRows.Look look = claims.look(type, state);
+        type.itemsLikely(type.itemsLikely() || look.areDue());
+        if (look.isAloneDue() && alone == null) {
+            alone = type;
+        }
+        type.messagesLikely(true);
+        long next = settings.pollInterval().toNanos();
+        if (look.next() != null) {
+            next = Math.min(next, look.next().toNanos());
+        }
+        if (look.nextScheduled() != null) {
+            if (look.nextScheduled().isZero()) {
+                releaseDue.run();
+            } else {
+                next = Math.min(next, look.nextScheduled().toNanos());
+            }
+        }
+        type.nextLookNanos(now + Math.max(next, TimeUnit.MILLISECONDS.toNanos(1)));
+    }
+
+    /** Claims as many works as the workers can begin. Returns whether there may be more. */
+    private boolean claim(HandledType type, TypeRows.State state) {
+        if (!type.itemsLikely() && !type.messagesLikely()) {
+            return false;
+        }
+        int limit = type.limit(settings.concurrency());
+        int free = Math.min(limit - workers.inProcess(type), settings.concurrency() - workers.inProcess());
+        int ahead = type.begunWithin(settings.claimAhead().toNanos(), limit, MOST_AHEAD);
+        int wanted = free + ahead;
+        // A small claim costs as much as a large one, so workers that are busy with short works wait for a large one.
+        if (wanted <= 0 || (ahead > 0 && workers.waiting(type) > ahead / 2)) {
+            return false;
+        }
+        long since = nanos.getAsLong();
+        boolean items = type.itemsLikely();
+        boolean messages = type.messagesLikely();
+        type.messagesLikely(false); // Before the claim: what arrives meanwhile sets it again.
+        Claimed claimed;
+        try {
+            claimed = claims.claim(type, state, wanted, items, messages);
+        } catch (RuntimeException | Error e) {
+            type.messagesLikely(true);
+            throw e;
+        }
+        if (claimed.messages() > 0 || (messages && claimed.items() == wanted)) {
+            type.messagesLikely(true);
+        }
+        if (items && claimed.items() < wanted) {
+            type.itemsLikely(false);
+        }
+        add(type, claimed, since);
+        return claimed.items() + claimed.messages() > 0;
+    }
+
+    private void add(HandledType type, Claimed claimed, long since) {
+        held.add(claimed.works(), since);
+        held.add(claimed.ended().stream().map(Ended::begun).toList(), since);
+        arrived.addAll(claimed.ended());
+        if (closed) {
+            claimed.works().stream()
+                    .filter(Begun::giveUp)
+                    .forEach(begun -> arrived.add(new Ended(begun, Runner.givenBack(begun))));
+        } else {
+            workers.add(type, claimed.works());
+        }
+    }
+
+    /** If an item must run alone, waits until nothing else runs, and runs it. Returns whether something was done. */
+    private boolean runAlone() {
+        HandledType type = alone;
+        if (type == null || held.size() > 0) {
+            return false;
+        }
+        TypeRows.State state = type.state();
+        if (state == null || state.isPaused()) {
+            alone = null;
+            return true;
+        }
+        long since = nanos.getAsLong();
+        Claimed claimed = claims.claimAlone(type, state);
+        if (claimed.items() == 0) {
+            alone = null;
+        }
+        add(type, claimed, since);
+        return true;
+    }
+
+    /** Returns when the next turn is due if nothing happens before. */
+    private long nextTurn() {
+        long now = nanos.getAsLong();
+        long next = now + settings.pollInterval().toNanos();
+        if (failing) {
+            return Math.min(next, failedUntilNanos);
+        }
+        if (!unsettled.isEmpty()) {
+            next = Math.min(next, firstUnsettledNanos + LINGER_NANOS);
+        }
+        if (claiming) {
+            next = Math.min(next, nextRefreshNanos);
+            for (HandledType type : types) {
+                TypeRows.State state = type.state();
+                if (state != null && !state.isPaused()) {
+                    next = Math.min(next, type.nextLookNanos());
+                }
+            }
+        }
+        return next;
+    }
+}

@@ -1,0 +1,4 @@
+package dev.sluice.work;
+
+/** A work of this engine whose run has ended, and what is to be stored. */
+record Ended(Begun begun, Verdict verdict) {}

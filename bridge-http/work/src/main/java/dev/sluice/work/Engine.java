@@ -1,0 +1,211 @@
+package dev.sluice.work;
+
+import dev.sluice.queue.sql.Transactions;
+import dev.sluice.work.store.Orphans;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.UUID;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.LongSupplier;
+import javax.sql.DataSource;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The running part of a {@link WorkBuffer}: the workers, the dispatcher, and two threads that no handler can starve.
+ * One renews leases, the other watches the handlers.
+ */
+final class Engine {
+    private static final Logger log = LoggerFactory.getLogger(Engine.class);
+
+    /** How often the watch looks for handlers that exceed their timeouts. */
+    private static final long WATCH_MS = 20;
+
+    /** How long the end of the threads and the last outcomes may take after the handlers have ended. */
+    private static final Duration LAST_WORDS = Duration.ofSeconds(5);
+
+    private static final Duration HOUSEKEEPING = Duration.ofMinutes(10);
+    private static final int HOUSEKEEPING_ROWS = 1_000;
+
+    private final EngineSettings settings;
+    private final List<HandledType> types;
+    private final Tables tables;
+    private final Transactions housekeeping;
+    private final Orphans orphans;
+    private final Workers workers;
+    private final Runner runner;
+    private final Held held;
+    private final Dispatcher dispatcher;
+    private final List<Thread> threads = new ArrayList<>();
+    /** Works whose handlers ended because of the close and gave no outcome. */
+    private final AtomicInteger givenBack = new AtomicInteger();
+
+    private volatile boolean closed;
+
+    /**
+     * Makes an engine that {@link #start} starts.
+     *
+     * @param releaseDue asks for scheduled messages to be moved to their queues
+     */
+    Engine(
+            DataSource dataSource,
+            Tables tables,
+            EngineSettings settings,
+            List<HandledType> types,
+            LongSupplier nanos,
+            Runnable releaseDue) {
+        this.settings = settings;
+        this.types = types;
+        this.tables = tables;
+        this.housekeeping = new Transactions(dataSource);
+        this.orphans = new Orphans(settings.schema());
+        var owner = UUID.randomUUID();
+        this.runner = new Runner(owner.toString());
+        this.held = new Held(tables, settings.lease(), owner, nanos);
+        this.workers = new Workers(settings.concurrency(), settings.maxStuck(), types, runner, this::ended);
+        this.dispatcher = new Dispatcher(
+                new Dispatcher.Parts(
+                        settings,
+                        types,
+                        workers,
+                        new Claims(tables, settings, owner, nanos),
+                        new Settlement(tables, settings, owner),
+                        held,
+                        nanos),
+                releaseDue);
+    }
+
+    private void ended(Ended ended) {
+        Begun begun = ended.begun();
+        if (begun.stopReason() == Begun.Stop.CLOSE && ended.verdict().equals(Runner.givenBack(begun))) {
+            givenBack.incrementAndGet();
+        }
+        dispatcher.ended(ended);
+    }
+
+    void start() {
+        threads.add(WorkThreads.daemon("sluice-work-leases", this::renewLeases));
+        threads.add(WorkThreads.daemon("sluice-work-watch", this::watch));
+        threads.forEach(Thread::start);
+        dispatcher.start();
+    }
+
+    Dispatcher dispatcher() {
+        return dispatcher;
+    }
+
+    private void renewLeases() {
+        long nextHousekeeping = System.nanoTime();
+        while (!closed) {
+            try {
+                held.renew();
+                if (System.nanoTime() - nextHousekeeping >= 0) {
+                    nextHousekeeping = System.nanoTime() + HOUSEKEEPING.toNanos();
+                    keepHouse();
+                }
+            } catch (RuntimeException | Error e) { // The thread must not die: the leases would end.
+                log.error("Could not renew the leases of works, trying again", e);
+            }
+            pause(held.interval().toMillis());
+        }
+    }
+
+    /** Deletes what nothing needs any more. */
+    private void keepHouse() {
+        try {
+            String what = "could not delete old rows of works";
+            tables.transactions()
+                    .repeat(what, connection -> tables.keys().deleteExpired(connection, HOUSEKEEPING_ROWS));
+            tables.transactions().repeat(what, connection -> tables.cancels().deleteOld(connection, HOUSEKEEPING_ROWS));
+            housekeeping.run(what, orphans::delete);
+        } catch (RuntimeException e) {
+            log.warn("Could not delete old rows of works, trying again later reason={}", e.getMessage());
+        }
+    }
+
+    private void watch() {
+        while (!closed) {
+            try {
+                workers.running().forEach(this::watch);
+            } catch (RuntimeException | Error e) { // The thread must not die: timeouts would have no effect.
+                log.error("Could not watch the handlers, trying again", e);
+            }
+            pause(WATCH_MS);
+        }
+    }
+
+    private void watch(Begun begun) {
+        if (begun.isOverdue()) {
+            begun.stop(Begun.Stop.TIMEOUT);
+        }
+        if (begun.ignoresInterruptFor(settings.interruptGrace())) {
+            Begun.Stop reason = begun.stopReason();
+            if (workers.replace(begun)) {
+                log.error(
+                        "A handler ignores the interrupt of its thread, and its worker was replaced; the thread is lost"
+                                + " until the handler ends type={} id={} reason={} stuck={}",
+                        begun.type().name(),
+                        begun.id(),
+                        reason,
+                        workers.stuck());
+                ended(new Ended(begun, afterGivingUp(begun, reason)));
+            }
+        }
+    }
+
+    private Verdict afterGivingUp(Begun begun, Begun.Stop reason) {
+        return switch (reason) {
+            case TIMEOUT -> runner.timedOut(begun);
+            case CANCEL -> new Verdict.Finish(null);
+            case LOST -> new Verdict.Drop();
+            case CLOSE, NONE -> Runner.givenBack(begun);
+        };
+    }
+
+    /** Lets the handlers end within the time of the settings, gives back what has not, and ends the threads. */
+    CloseReport close() throws InterruptedException {
+        dispatcher.stopClaiming(LAST_WORDS);
+        giveBack(workers.withdraw());
+        awaitHandlers(System.nanoTime() + settings.closeTimeout().toNanos());
+        giveBack(workers.withdraw());
+        workers.running().forEach(begun -> begun.stop(Begun.Stop.CLOSE));
+        awaitHandlers(System.nanoTime() + settings.interruptGrace().toNanos());
+        List<Begun> stuck = workers.running().stream().filter(Begun::giveUp).toList();
+        giveBack(stuck);
+        boolean isStored = dispatcher.close(LAST_WORDS);
+        closed = true;
+        workers.close();
+        for (Thread thread : threads) {
+            thread.interrupt();
+            thread.join(LAST_WORDS.toMillis());
+        }
+        return new CloseReport(givenBack.get(), stuck.size() + workers.stuck(), isStored);
+    }
+
+    private void giveBack(List<Begun> works) {
+        givenBack.addAndGet(works.size());
+        works.forEach(begun -> dispatcher.ended(new Ended(begun, Runner.givenBack(begun))));
+    }
+
+    private void awaitHandlers(long deadlineNanos) throws InterruptedException {
+        while (!workers.running().isEmpty() && System.nanoTime() - deadlineNanos < 0) {
+            TimeUnit.MILLISECONDS.sleep(1);
+        }
+    }
+
+    private void pause(long millis) {
+        try {
+            Thread.sleep(millis);
+        } catch (InterruptedException e) {
+            if (!closed) {
+                log.warn("A thread of the work engine was interrupted; it goes on");
+            }
+        }
+    }
+
+    List<HandledType> types() {
+        return types;
+    }
+}

@@ -1,0 +1,61 @@
+package dev.sluice.work;
+
+import dev.sluice.queue.PayloadCipher;
+import java.time.Duration;
+
+/**
+ * Settings of an engine; {@link WorkBuffer.Builder} has a method for each.
+ *
+ * @param schema PostgreSQL schema of the queue
+ * @param cipher decrypts payloads; encrypts errors and results of encrypted queues
+ * @param concurrency most works that run at a time
+ * @param maxQueueSize most works of a type that may wait; 0: any number
+ * @param blocksWhenFull whether an enqueue waits for room; else it is refused
+ * @param lease how long another engine waits before it takes over the works of this one
+ * @param claimAhead how long before its expected start a work may be claimed
+ * @param closeTimeout how long a close waits for handlers
+ * @param interruptGrace how long a handler may take to end after its thread was interrupted
+ * @param maxStuck most handlers that ignore an interrupt whose workers are replaced
+ * @param pollInterval how long the engine waits for a wake-up before it looks by itself
+ * @param listens whether a connection listens to other processes
+ */
+record EngineSettings(
+        String schema,
+        PayloadCipher cipher,
+        int concurrency,
+        long maxQueueSize,
+        boolean blocksWhenFull,
+        Duration lease,
+        Duration claimAhead,
+        Duration closeTimeout,
+        Duration interruptGrace,
+        int maxStuck,
+        Duration pollInterval,
+        boolean listens) {
+
+    /** The engine renews leases three times before they end; a shorter lease would end on a busy machine. */
+    static final Duration MIN_LEASE = Duration.ofSeconds(1);
+
+    static final int MAX_CONCURRENCY = 10_000;
+
+    EngineSettings {
+        require(
+                concurrency >= 1 && concurrency <= MAX_CONCURRENCY,
+                "concurrency",
+                "1 to " + MAX_CONCURRENCY,
+                concurrency);
+        require(maxQueueSize >= 0, "maxQueueSize", "0 or more", maxQueueSize);
+        require(lease.compareTo(MIN_LEASE) >= 0, "lease", "at least " + MIN_LEASE, lease);
+        require(!claimAhead.isNegative(), "claimAhead", "0 or more", claimAhead);
+        require(!closeTimeout.isNegative(), "closeTimeout", "0 or more", closeTimeout);
+        require(!interruptGrace.isNegative(), "interruptGrace", "0 or more", interruptGrace);
+        require(maxStuck >= 0, "maxStuck", "0 or more", maxStuck);
+        require(pollInterval.toMillis() >= 1, "pollInterval", "at least 1 ms", pollInterval);
+    }
+
+    private static void require(boolean holds, String name, String range, Object value) {
+        if (!holds) {
+            throw new IllegalArgumentException(name + " must be " + range + ", was " + value);
+        }
+    }
+}

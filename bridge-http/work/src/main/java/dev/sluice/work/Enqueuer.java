@@ -1,0 +1,487 @@
+package dev.sluice.work;
+
+import dev.sluice.queue.MessageHeaders;
+import dev.sluice.queue.MessageIds;
+import dev.sluice.queue.NewMessage;
+import dev.sluice.queue.Origin;
+import dev.sluice.queue.QueueException;
+import dev.sluice.queue.sql.OutcomeUnknownException;
+import dev.sluice.queue.write.Ending;
+import dev.sluice.queue.write.Flush;
+import dev.sluice.queue.write.QueueWriter;
+import dev.sluice.queue.write.QueueWriterConfig;
+import dev.sluice.queue.write.WriterSession;
+import dev.sluice.queue.write.WriterTransaction;
+import dev.sluice.work.store.KeyRows.QueueKey;
+import dev.sluice.work.store.KeyRows.NewKey;
+import dev.sluice.work.store.KeyRows.TakenKey;
+import dev.sluice.work.store.LentConnections;
+import dev.sluice.work.store.TypeRows;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.HexFormat;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Consumer;
+import java.util.stream.Collectors;
+import javax.sql.DataSource;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Writes works to their queues. One thread writes what many callers enqueue at the same time in one transaction. It
+ * also moves works from the outbox, and scheduled messages that are due.
+ */
+final class Enqueuer {
+    private static final Logger log = LoggerFactory.getLogger(Enqueuer.class);
+
+    /** Most works of one transaction, unless one call brings more. */
+    private static final int BATCH = 1_000;
+
+    /** How long the thread keeps its connection without work. */
+    private static final long IDLE_MS = 1_000;
+
+    /** How often the thread looks into the outbox after a program has enqueued in a transaction of its own. */
+    private static final long OUTBOX_MS = 10;
+
+    private static final Duration OUTBOX_WATCH = Duration.ofSeconds(30);
+
+    /** How long a queue that was deleted may be used as if it were there. */
+    private static final Duration FORGET = Duration.ofSeconds(5);
+
+    private final Tables tables;
+    private final EngineSettings settings;
+    private final WriterSession session;
+    private final QueueWriter releases;
+    private final MessageIds ids = new MessageIds();
+    private final Map<String, TypeRows.State> states = new ConcurrentHashMap<>();
+    private final LinkedBlockingQueue<Request> requests = new LinkedBlockingQueue<>();
+    private final Consumer<Set<String>> written;
+    private final Runnable scheduled;
+    private final Thread thread;
+    private volatile boolean closed;
+    private volatile boolean releasesDue;
+    private volatile long outboxUntilNanos = System.nanoTime();
+    private long nextOutboxNanos = System.nanoTime();
+    private long forgetsNanos = System.nanoTime();
+
+    /** A call of enqueue. */
+    private record Request(List<Prepared> works, CompletableFuture<List<Enqueued>> result) {}
+
+    /** A work as the queue takes it. */
+    private record Prepared(
+            Work work, NewMessage message, @Nullable NewKey key) {}
+
+    /**
+     * Makes an enqueuer that {@link #start} starts.
+     *
+     * @param written gets the queues to which works were written
+     * @param scheduled runs after works were written that are due later
+     */
+    Enqueuer(
+            DataSource dataSource,
+            Tables tables,
+            EngineSettings settings,
+            Consumer<Set<String>> written,
+            Runnable scheduled) {
+        this.scheduled = scheduled;
+        this.tables = tables;
+        this.settings = settings;
+        this.written = written;
+        QueueWriterConfig defaults = QueueWriterConfig.DEFAULTS;
+        var config = new QueueWriterConfig(
+                settings.schema(), defaults.dedupWindow(), defaults.dedupMaxIds(), settings.cipher());
+        var lent = new LentConnections(dataSource);
+        this.session = new WriterSession(lent, config);
+        this.releases = new QueueWriter(lent, config);
+        this.thread = WorkThreads.daemon("sluice-work-enqueuer", this::run);
+    }
+
+    void start() {
+        thread.start();
+    }
+
+    /**
+     * Enqueues works in one transaction: all of them, or none.
+     *
+     * @throws KeyConflictException if a key belongs to a work with another payload; nothing was stored
+     * @throws QueueException if PostgreSQL failed; nothing was stored
+     * @throws OutcomeUnknownException if PostgreSQL did not confirm the commit. With idempotency keys a repetition is
+     *     safe
+     */
+    List<Enqueued> enqueue(List<Work> works) {
+        List<Prepared> prepared = works.stream().map(this::prepare).toList();
+        var request = new Request(prepared, new CompletableFuture<>());
+        requests.add(request);
+        if (closed && requests.remove(request)) {
+            throw new IllegalStateException("the work buffer is closed");
+        }
+        try {
+            return request.result().join();
+        } catch (CompletionException e) {
+            if (e.getCause() instanceof RuntimeException failure) {
+                failure.addSuppressed(new IllegalStateException("the call that failed")); // Its stack trace.
+                throw failure;
+            }
+            throw e;
+        }
+    }
+
+    /**
+     * Enqueues a work in a transaction of the program.
+     *
+     * @throws KeyConflictException if the key belongs to a work with another payload
+     */
+    Enqueued enqueue(Connection connection, Work work) throws SQLException {
+        Prepared prepared = prepare(work);
+        if (prepared.key() != null) {
+            Map<QueueKey, Enqueued> duplicates = claimKeys(connection, List.of(prepared));
+            Enqueued duplicate = duplicates.get(prepared.key().key());
+            if (duplicate != null) {
+                return duplicate;
+            }
+        }
+        NewMessage message = prepared.message();
+        if (tables.types().load(connection, List.of(message.queue())).stream().anyMatch(TypeRows.State::isEncrypted)) {
+            settings.cipher().requireKey(message.queue());
+            message = settings.cipher().seal(message);
+        }
+        tables.outbox().add(connection, message, work.priority());
+        outboxUntilNanos = System.nanoTime() + OUTBOX_WATCH.toNanos();
+        requests.add(new Request(List.of(), new CompletableFuture<>())); // Wakes the thread.
+        return new Enqueued(new WorkId(message.id()), false, false, null);
+    }
+
+    /** Asks for scheduled messages to be moved to their queues. */
+    void releaseDue() {
+        releasesDue = true;
+        requests.add(new Request(List.of(), new CompletableFuture<>()));
+    }
+
+    private Prepared prepare(Work work) {
+        JsonText.check(work.payload());
+        TypeRows.State state = state(work);
+        var headers = new LinkedHashMap<>(work.metadata());
+        String key = work.idempotencyKey();
+        if (key != null) {
+            headers.put(Begun.KEY_HEADER, key);
+        }
+        if (work.deadline() != null) {
+            headers.put(Begun.DEADLINE_HEADER, work.deadline().toString());
+        }
+        var id = ids.next();
+        String partition =
+                work.key() == null ? Types.partitionOfLane(work.priority()) : Types.partitionOfKey(work.key());
+        NewMessage message = NewMessage.builder(id, state.queue(), partition, id.toString(), work.payload())
+                .generatedTransactionId(true)
+                .headers(headers.isEmpty() ? MessageHeaders.NONE : MessageHeaders.ofStored(json(headers)))
+                .deliverAt(work.runAt())
+                .delay(work.delay())
+                .origin(new Origin(null, work.priority()))
+                .build();
+        NewKey newKey = key == null ? null : new NewKey(new QueueKey(state.queueId(), key), sha256(work.payload()), id);
+        return new Prepared(work, message, newKey);
+    }
+
+    private static String json(Map<String, String> headers) {
+        var json = new StringBuilder("{");
+        headers.forEach((name, value) -> json.append(json.length() == 1 ? "" : ",")
+                .append(JsonText.quoted(name))
+                .append(':')
+                .append(JsonText.quoted(value)));
+        return json.append('}').toString();
+    }
+
+    private static byte[] sha256(byte[] payload) {
+        try {
+            return MessageDigest.getInstance("SHA-256").digest(payload);
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException("every Java has SHA-256", e);
+        }
+    }
+
+    /** Returns the queue of a type; creates it, with the group of the engines, if it does not exist. */
+    private TypeRows.State state(Work work) {
+        return states.computeIfAbsent(Types.queue(work.type()), queue -> open(work.type()));
+    }
+
+    /** Creates the queue of a type, with the group of the engines, unless it exists. */
+    TypeRows.State open(String type) {
+        String queue = Types.queue(type);
+        return tables.transactions().run("could not open the queue of type " + type, connection -> {
+            tables.types().createQueue(connection, queue, Types.NAMESPACE, Types.task(type));
+            tables.taking().register(connection, queue, Types.GROUP);
+            return tables.types().load(connection, List.of(queue)).get(0);
+        });
+    }
+
+    /** Forgets the queues from time to time: they may have been deleted. */
+    private void forget() {
+        long now = System.nanoTime();
+        if (now - forgetsNanos >= FORGET.toNanos()) {
+            states.clear();
+            forgetsNanos = now;
+        }
+    }
+
+    private void run() {
+        while (!closed || !requests.isEmpty()) {
+            try {
+                List<Request> batch = next();
+                if (!batch.isEmpty()) {
+                    write(batch);
+                }
+                if (releasesDue) {
+                    releasesDue = false;
+                    Set<String> queues = releases.releaseDue(BATCH).queues();
+                    releases.close();
+                    written.accept(queues);
+                }
+                moveOutbox();
+                forget();
+            } catch (RuntimeException | Error e) { // The thread must not die: callers would wait for ever.
+                log.warn("Could not move works to their queues; trying again", e);
+                pause();
+            }
+        }
+        session.close();
+        releases.close();
+    }
+
+    private static void pause() {
+        try {
+            Thread.sleep(OUTBOX_MS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    /** Waits for requests and takes as many as one transaction has room for. */
+    private List<Request> next() {
+        var batch = new ArrayList<Request>();
+        try {
+            boolean watches = outboxUntilNanos - System.nanoTime() > 0;
+            Request first = requests.poll(watches ? OUTBOX_MS : IDLE_MS, TimeUnit.MILLISECONDS);
+            if (first == null) {
+                session.close();
+                return batch;
+            }
+            int works = 0;
+            for (Request each = first; each != null; each = works < BATCH ? requests.poll() : null) {
+                works += each.works().size();
+                if (!each.works().isEmpty()) {
+                    batch.add(each);
+                }
+            }
+        } catch (InterruptedException e) {
+            closed = true;
+        }
+        return batch;
+    }
+
+    /** Writes requests together. If that fails because of what is in them, writes each by itself. */
+    private void write(List<Request> batch) {
+        try {
+            complete(
+                    batch,
+                    writeAll(batch.stream()
+                            .flatMap(each -> each.works().stream())
+                            .toList()));
+        } catch (RuntimeException e) {
+            boolean mayBeOfOne = e instanceof KeyConflictException
+                    || (e instanceof QueueException failure && !failure.isTransient());
+            if (batch.size() == 1 || !mayBeOfOne) {
+                batch.forEach(each -> each.result().completeExceptionally(e));
+            } else {
+                batch.forEach(each -> write(List.of(each)));
+            }
+        }
+    }
+
+    private static void complete(List<Request> batch, List<Enqueued> results) {
+        int next = 0;
+        for (Request each : batch) {
+            int end = next + each.works().size();
+            each.result().complete(List.copyOf(results.subList(next, end)));
+            next = end;
+        }
+    }
+
+    /** Writes works in one transaction. */
+    private List<Enqueued> writeAll(List<Prepared> works) {
+        var conflict = new AtomicReference<@Nullable KeyConflictException>();
+        List<Enqueued> results = session.run("could not enqueue " + works.size() + " works", transaction -> {
+            Map<QueueKey, Enqueued> duplicates = Map.of();
+            var flush = new Flush(works.stream().map(Prepared::message).toList());
+            if (!transaction.locate(flush)) {
+                return Ending.restart();
+            }
+            List<Prepared> withKeys =
+                    works.stream().filter(each -> each.key() != null).toList();
+            if (!withKeys.isEmpty()) {
+                try {
+                    duplicates = claimKeys(transaction.connection(), withKeys);
+                } catch (KeyConflictException e) {
+                    conflict.set(e);
+                    return Ending.rollBack(List.of());
+                }
+            }
+            var enqueued = new ArrayList<Enqueued>(works.size());
+            var fresh = new ArrayList<NewMessage>(works.size());
+            for (Prepared each : works) {
+                Enqueued duplicate = duplicateOf(each, duplicates);
+                if (duplicate == null) {
+                    fresh.add(each.message());
+                }
+                enqueued.add(
+                        duplicate == null
+                                ? new Enqueued(new WorkId(each.message().id()), false, false, null)
+                                : duplicate);
+            }
+            if (fresh.isEmpty()) {
+                return Ending.rollBack(enqueued);
+            }
+            Flush writing = fresh.size() == works.size() ? flush : new Flush(fresh);
+            boolean isWritten = transaction.locateCached(writing) && transaction.write(writing);
+            return isWritten ? Ending.commit(enqueued) : Ending.restart();
+        });
+        KeyConflictException found = conflict.get();
+        if (found != null) {
+            throw found;
+        }
+        var queues = new HashSet<String>();
+        works.forEach(each -> queues.add(each.message().queue()));
+        written.accept(queues);
+        if (works.stream().anyMatch(each -> each.message().isScheduled())) {
+            scheduled.run();
+        }
+        return results;
+    }
+
+    private static @Nullable Enqueued duplicateOf(Prepared work, Map<QueueKey, Enqueued> duplicates) {
+        NewKey key = work.key();
+        Enqueued found = key == null ? null : duplicates.get(key.key());
+        return found == null || found.id().value().equals(work.message().id()) ? null : found;
+    }
+
+    /**
+     * Enters the keys of works. Returns, by key, the works that have it already; a work of the list that came before
+     * counts too.
+     *
+     * @throws KeyConflictException if the payloads differ
+     */
+    private Map<QueueKey, Enqueued> claimKeys(Connection connection, List<Prepared> works) throws SQLException {
+        var first = new LinkedHashMap<QueueKey, Prepared>();
+        works.forEach(each -> first.putIfAbsent(keyOf(each).key(), each));
+        Set<QueueKey> free = tables.keys()
+                .claim(connection, first.values().stream().map(Enqueuer::keyOf).toList());
+        Map<QueueKey, TakenKey> taken = tables.keys()
+                .find(
+                        connection,
+                        first.keySet().stream()
+                                .filter(key -> !free.contains(key))
+                                .toList());
+        var duplicates = new HashMap<QueueKey, Enqueued>();
+        for (Prepared each : works) {
+            NewKey key = keyOf(each);
+            TakenKey other = taken.get(key.key());
+            Prepared before = first.get(key.key());
+            if (other != null) {
+                requireSame(each, new WorkId(other.messageId()), other.payloadHash());
+                String result = other.result() == null
+                        ? null
+                        : settings.cipher().open(each.message().queue(), other.result());
+                duplicates.put(
+                        key.key(), new Enqueued(new WorkId(other.messageId()), true, other.isFinished(), result));
+            } else if (!before.message().id().equals(each.message().id())) {
+                var id = new WorkId(before.message().id());
+                requireSame(each, id, keyOf(before).payloadHash());
+                duplicates.put(key.key(), new Enqueued(id, true, false, null));
+            }
+        }
+        return duplicates;
+    }
+
+    private static NewKey keyOf(Prepared work) {
+        return Objects.requireNonNull(work.key());
+    }
+
+    private static void requireSame(Prepared work, WorkId other, byte[] storedHash) {
+        byte[] given = keyOf(work).payloadHash();
+        if (!MessageDigest.isEqual(given, storedHash)) {
+            HexFormat hex = HexFormat.of();
+            throw new KeyConflictException(work.work(), other, hex.formatHex(storedHash), hex.formatHex(given));
+        }
+    }
+
+    /** Moves works from the outbox to their queues, if it is time to look. */
+    private void moveOutbox() {
+        long now = System.nanoTime();
+        if (now - nextOutboxNanos < 0) {
+            return;
+        }
+        // A look costs less than a transaction of the writer.
+        boolean more = !tables.transactions()
+                .run(
+                        "could not look into the outbox",
+                        connection -> tables.outbox().peek(connection, 1))
+                .isEmpty();
+        while (more) {
+            Set<String> queues = session.run("could not move works from the outbox", this::moveOutbox);
+            more = !queues.isEmpty();
+            if (more) {
+                written.accept(queues);
+                scheduled.run();
+            }
+        }
+        boolean watches = outboxUntilNanos - now > 0;
+        nextOutboxNanos = now
+                + TimeUnit.MILLISECONDS.toNanos(
+                        watches ? OUTBOX_MS : settings.pollInterval().toMillis());
+    }
+
+    /** Moves the first works. Finds their partitions first, because that ends the transaction. */
+    private Ending<Set<String>> moveOutbox(WriterTransaction transaction) throws SQLException {
+        List<NewMessage> next = tables.outbox().peek(transaction.connection(), BATCH);
+        if (next.isEmpty()) {
+            return Ending.rollBack(Set.of());
+        }
+        if (!transaction.locate(new Flush(next))) {
+            return Ending.restart();
+        }
+        List<NewMessage> works = tables.outbox().take(transaction.connection(), BATCH);
+        if (works.isEmpty()) {
+            return Ending.rollBack(Set.of());
+        }
+        var flush = new Flush(works);
+        return transaction.locateCached(flush) && transaction.write(flush)
+                ? Ending.commit(works.stream().map(NewMessage::queue).collect(Collectors.toSet()))
+                : Ending.restart();
+    }
+
+    void close(Duration timeout) throws InterruptedException {
+        closed = true;
+        requests.add(new Request(List.of(), new CompletableFuture<>()));
+        thread.join(Math.max(1, timeout.toMillis()));
+        var late = new ArrayList<Request>();
+        requests.drainTo(late);
+        late.forEach(
+                each -> each.result().completeExceptionally(new IllegalStateException("the work buffer is closed")));
+    }
+}

@@ -1,0 +1,71 @@
+package dev.sluice.work;
+
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A failure of a handler, as the history of a work has it.
+ *
+ * @param attempt its number, from 1
+ * @param type class of the error
+ * @param message its message; may be empty
+ * @param stack its stack trace, cut
+ * @param durationMs how long the handler ran
+ * @param worker the engine and thread
+ */
+record Failure(int attempt, String type, String message, String stack, long durationMs, String worker) {
+    /** Most failures that a history keeps: the newest. */
+    static final int MOST = 10;
+
+    static final int MAX_MESSAGE = 1_000;
+    static final int MAX_STACK = 4_000;
+
+    static Failure of(int attempt, Throwable error, long durationMs, String worker) {
+        var stack = new StringWriter();
+        error.printStackTrace(new PrintWriter(stack));
+        String message = error.getMessage() == null ? "" : error.getMessage();
+        return new Failure(
+                attempt,
+                error.getClass().getName(),
+                cut(message, MAX_MESSAGE),
+                cut(stack.toString(), MAX_STACK),
+                durationMs,
+                worker);
+    }
+
+    /** Returns the beginning of a text, in characters that PostgreSQL can store. */
+    static String cut(String text, int most) {
+        String beginning = text.substring(0, Math.min(text.length(), most));
+        return beginning.replace('\0', '\uFFFD').replaceAll("[\\x{d800}-\\x{dfff}]", "\uFFFD");
+    }
+
+    /** Returns type and message. */
+    String reason() {
+        return message.isEmpty() ? type : type + ": " + message;
+    }
+
+    /**
+     * Adds this failure to a history. A history is the text of a JSON array with a line for each failure.
+     *
+     * @param history null: there is none yet
+     * @param at when the failure is stored, by the database's clock
+     */
+    String addTo(@Nullable String history, Instant at) {
+        var lines = new ArrayList<String>();
+        if (history != null) {
+            List<String> all = history.lines().toList();
+            // The first and the last line are the brackets.
+            all.subList(1, Math.max(1, all.size() - 1))
+                    .forEach(line -> lines.add(line.endsWith(",") ? line.substring(0, line.length() - 1) : line));
+        }
+        lines.add("{\"attempt\":" + attempt + ",\"type\":" + JsonText.quoted(type) + ",\"message\":"
+                + JsonText.quoted(message) + ",\"at\":\"" + at + "\",\"durationMs\":" + durationMs + ",\"worker\":"
+                + JsonText.quoted(worker) + ",\"stack\":" + JsonText.quoted(stack) + "}");
+        List<String> newest = lines.subList(Math.max(0, lines.size() - MOST), lines.size());
+        return "[\n" + String.join(",\n", newest) + "\n]";
+    }
+}

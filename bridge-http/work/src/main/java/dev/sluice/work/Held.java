@@ -1,0 +1,122 @@
+package dev.sluice.work;
+
+import dev.sluice.work.store.Place;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.LongSupplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The works that this engine holds, from their claim until their outcome is stored, and the renewal of their leases. A
+ * work is renewed when a third of its lease has passed, so works that end at once cost nothing.
+ *
+ * <p>If another engine has taken a work over, or the lease may end because PostgreSQL does not answer, the handler is
+ * asked to end: its outcome will not count, or may not.
+ */
+final class Held {
+    private static final Logger log = LoggerFactory.getLogger(Held.class);
+
+    private final Tables tables;
+    private final Duration lease;
+    private final UUID owner;
+    private final LongSupplier nanos;
+
+    /** When the lease of each work was begun or renewed at the latest. */
+    private final Map<Begun, Long> renewed = new ConcurrentHashMap<>();
+
+    Held(Tables tables, Duration lease, UUID owner, LongSupplier nanos) {
+        this.tables = tables;
+        this.lease = lease;
+        this.owner = owner;
+        this.nanos = nanos;
+    }
+
+    /**
+     * Adds works.
+     *
+     * @param since when their claim began, by the clock of this process
+     */
+    void add(Collection<Begun> works, long since) {
+        works.forEach(work -> renewed.put(work, since));
+    }
+
+    void remove(Collection<Ended> ended) {
+        ended.forEach(each -> renewed.remove(each.begun()));
+    }
+
+    int size() {
+        return renewed.size();
+    }
+
+    /** Returns how long to wait before the next call of {@link #renew}. */
+    Duration interval() {
+        return lease.dividedBy(6);
+    }
+
+    /** Renews the leases that have been held for a third of their time. */
+    void renew() {
+        long now = nanos.getAsLong();
+        List<Begun> due = renewed.entrySet().stream()
+                .filter(each -> now - each.getValue() >= lease.toNanos() / 3)
+                .map(Map.Entry::getKey)
+                .toList();
+        if (due.isEmpty()) {
+            return;
+        }
+        try {
+            Set<Begun> kept = tables.transactions()
+                    .run("could not renew the leases of works", connection -> renew(connection, due));
+            for (Begun work : due) {
+                if (kept.contains(work)) {
+                    renewed.computeIfPresent(work, (key, since) -> now);
+                } else if (renewed.containsKey(work)) {
+                    work.stop(Begun.Stop.LOST);
+                }
+            }
+        } catch (RuntimeException e) {
+            log.warn("Could not renew the leases of works works={} reason={}", due.size(), e.getMessage());
+            stopExpired();
+        }
+    }
+
+    private Set<Begun> renew(Connection connection, List<Begun> due) throws SQLException {
+        var byClaim = new LinkedHashMap<UUID, List<Begun>>();
+        var byPlace = new HashMap<Place, Begun>();
+        for (Begun work : due) {
+            ClaimHold claim = work.history().claim();
+            if (claim == null) {
+                byPlace.put(work.place(), work);
+            } else {
+                byClaim.computeIfAbsent(claim.id(), key -> new ArrayList<>()).add(work);
+            }
+        }
+        var kept = new HashSet<Begun>();
+        tables.claims()
+                .renew(connection, byClaim.keySet(), owner, lease)
+                .forEach(id -> kept.addAll(byClaim.getOrDefault(id, List.of())));
+        tables.items().renew(connection, byPlace.keySet(), owner, lease).forEach(place -> kept.add(byPlace.get(place)));
+        return kept;
+    }
+
+    /** Asks the handlers to end whose leases end soon. */
+    private void stopExpired() {
+        long now = nanos.getAsLong();
+        renewed.forEach((work, since) -> {
+            if (now - since >= lease.toNanos() / 10 * 9) {
+                work.stop(Begun.Stop.LOST);
+            }
+        });
+    }
+}

@@ -1,0 +1,108 @@
+package dev.sluice.work;
+
+import static java.util.Objects.requireNonNull;
+
+import java.time.Duration;
+import java.time.Instant;
+import org.jspecify.annotations.Nullable;
+
+/** How a handler ended with a work. */
+public sealed interface Outcome {
+    /**
+     * The work is done.
+     *
+     * @param result JSON text that is kept with the idempotency key, if the handler keeps results; null: none
+     */
+    record Done(@Nullable String result) implements Outcome {}
+
+    /**
+     * The handler failed, and the work runs again. It becomes a dead letter if it has no attempts left.
+     *
+     * @param after how long it waits; null: as the retry policy says
+     * @param reason why the handler failed
+     */
+    record Retry(@Nullable Duration after, String reason) implements Outcome {
+        public Retry {
+            if (after != null && after.isNegative()) {
+                throw new IllegalArgumentException("after must not be negative, was " + after);
+            }
+            requireNonNull(reason, "reason");
+        }
+    }
+
+    /**
+     * The work runs again later, and nothing failed. Counts no attempt.
+     *
+     * @param delay how long it waits; null if {@code until} is given
+     * @param until when it runs again; null if {@code delay} is given
+     */
+    record Snooze(@Nullable Duration delay, @Nullable Instant until) implements Outcome {
+        public Snooze {
+            if ((delay == null) == (until == null)) {
+                throw new IllegalArgumentException("one of delay and until must be given");
+            }
+            if (delay != null && delay.isNegative()) {
+                throw new IllegalArgumentException("delay must not be negative, was " + delay);
+            }
+        }
+    }
+
+    /**
+     * The work becomes a dead letter.
+     *
+     * @param reason why
+     */
+    record DeadLetter(String reason) implements Outcome {
+        public DeadLetter {
+            requireNonNull(reason, "reason");
+        }
+    }
+
+    /** The work is dropped: it is not done, and no dead letter. */
+    record Cancel() implements Outcome {}
+
+    /** Returns that the work is done. */
+    static Outcome done() {
+        return new Done(null);
+    }
+
+    /**
+     * Returns that the work is done, with a result.
+     *
+     * @throws IllegalArgumentException if the result is no JSON text
+     */
+    static Outcome done(String resultJson) {
+        JsonText.check(resultJson.getBytes(java.nio.charset.StandardCharsets.UTF_8));
+        return new Done(resultJson);
+    }
+
+    /** Returns that the handler failed, and that the work waits as the retry policy says. */
+    static Outcome retry(String reason) {
+        return new Retry(null, reason);
+    }
+
+    /** Returns that the handler failed, and how long the work waits. */
+    static Outcome retry(Duration after, String reason) {
+        return new Retry(requireNonNull(after, "after"), reason);
+    }
+
+    /** Returns that the work runs again after some time. */
+    static Outcome snooze(Duration delay) {
+        return new Snooze(delay, null);
+    }
+
+    /** Returns that the work runs again at some time. */
+    static Outcome snooze(Instant until) {
+        return new Snooze(null, until);
+    }
+
+    /** Returns that the work becomes a dead letter. */
+    static Outcome deadLetter(String reason) {
+        return new DeadLetter(reason);
+    }
+
+    /** Returns that the work is dropped. */
+    static Outcome cancel() {
+        return new Cancel();
+    }
+}

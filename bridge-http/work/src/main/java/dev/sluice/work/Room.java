@@ -1,0 +1,79 @@
+package dev.sluice.work;
+
+import java.time.Duration;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.LongSupplier;
+import java.util.function.ToLongFunction;
+
+/**
+ * Bounds how many works of a type wait. The count is at most {@link #COUNTED_FOR} old; what this process has enqueued
+ * since is added. So several processes together can exceed the bound by what they enqueue within that time.
+ */
+final class Room {
+    static final Duration COUNTED_FOR = Duration.ofMillis(200);
+
+    private static final Duration PAUSE = Duration.ofMillis(20);
+
+    private final long most;
+    private final boolean blocks;
+    private final ToLongFunction<String> waiting;
+    private final LongSupplier nanos;
+    private final Map<String, Count> counts = new ConcurrentHashMap<>();
+
+    private record Count(long works, long atNanos) {}
+
+    /**
+     * Makes room.
+     *
+     * @param most most works that wait; 0: any number
+     * @param blocks whether {@link #take} waits until there is room
+     * @param waiting counts the works of a type that wait
+     */
+    Room(long most, boolean blocks, ToLongFunction<String> waiting, LongSupplier nanos) {
+        this.most = most;
+        this.blocks = blocks;
+        this.waiting = waiting;
+        this.nanos = nanos;
+    }
+
+    /**
+     * Takes room for works of a type.
+     *
+     * @throws QueueFullException if there is none, unless this object blocks
+     * @throws IllegalArgumentException if there can never be room for so many
+     * @throws InterruptedException if the thread was interrupted while it waited
+     */
+    void take(String type, int works) throws InterruptedException {
+        if (most == 0) {
+            return;
+        }
+        if (works > most) {
+            throw new IllegalArgumentException(
+                    "at most " + most + " works of type " + type + " may wait, and one call enqueues " + works);
+        }
+        while (true) {
+            long before = tryTake(type, works);
+            if (before + works <= most) {
+                return;
+            }
+            if (!blocks) {
+                throw new QueueFullException(type, before, most, works);
+            }
+            Thread.sleep(PAUSE.toMillis());
+        }
+    }
+
+    /** Takes room if there is some. Returns how many works waited. */
+    private long tryTake(String type, int works) {
+        long[] before = new long[1];
+        counts.compute(type, (key, known) -> {
+            Count count = known == null || nanos.getAsLong() - known.atNanos() >= COUNTED_FOR.toNanos()
+                    ? new Count(waiting.applyAsLong(type), nanos.getAsLong())
+                    : known;
+            before[0] = count.works();
+            return count.works() + works <= most ? new Count(count.works() + works, count.atNanos()) : count;
+        });
+        return before[0];
+    }
+}

@@ -1,0 +1,226 @@
+package dev.sluice.work;
+
+import dev.sluice.work.store.ItemRows.Dead;
+import dev.sluice.work.store.ItemRows.Later;
+import dev.sluice.work.store.KeyRows.FinishedKey;
+import dev.sluice.work.store.KeyRows.QueueKey;
+import dev.sluice.work.store.Place;
+import dev.sluice.work.store.TypeRows;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import java.util.UUID;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Stores the outcomes of runs, many in one transaction. If another engine has taken a work over, its outcome is
+ * dropped.
+ */
+final class Settlement {
+    private final Tables tables;
+    private final EngineSettings settings;
+    private final UUID owner;
+
+    Settlement(Tables tables, EngineSettings settings, UUID owner) {
+        this.tables = tables;
+        this.settings = settings;
+        this.owner = owner;
+    }
+
+    /** What a settlement did: the works whose outcomes came too late. */
+    record Settled(Set<Begun> lost) {}
+
+    /** Stores outcomes. A repetition after a commit that was not confirmed does no harm. */
+    Settled run(List<Ended> ended) {
+        Settled settled = tables.transactions()
+                .run(
+                        "could not store the outcomes of " + ended.size() + " works",
+                        connection -> store(connection, ended));
+        ended.forEach(each -> {
+            ClaimHold claim = each.begun().history().claim();
+            if (claim != null) {
+                claim.done(1);
+            }
+        });
+        return settled;
+    }
+
+    private Settled store(Connection connection, List<Ended> ended) throws SQLException {
+        List<Ended> kept = ended.stream()
+                .filter(each -> !(each.verdict() instanceof Verdict.Drop))
+                .toList();
+        Set<UUID> heldClaims = endClaims(connection, kept);
+        var held = new ArrayList<Ended>();
+        List<Ended> items = new ArrayList<>();
+        for (Ended each : kept) {
+            ClaimHold claim = each.begun().history().claim();
+            if (claim == null) {
+                items.add(each);
+            } else if (heldClaims.contains(claim.id())) {
+                held.add(each);
+            }
+        }
+        boolean needsTime = kept.stream().anyMatch(each -> failure(each) != null);
+        Instant now = needsTime ? tables.types().now(connection) : Instant.EPOCH;
+        moveClaimed(connection, List.copyOf(held), now);
+        held.addAll(endItems(connection, items, now));
+        finishKeys(connection, held); // Before the cursors: an enqueue takes the locks in this order.
+        open(connection, held);
+        var lost = new HashSet<Begun>();
+        ended.forEach(each -> lost.add(each.begun()));
+        held.forEach(each -> lost.remove(each.begun()));
+        return new Settled(lost);
+    }
+
+    /** Deletes the claims that are done, and notes what is done of the others. Returns those that are still held. */
+    private Set<UUID> endClaims(Connection connection, List<Ended> ended) throws SQLException {
+        var byClaim = new LinkedHashMap<ClaimHold, List<Ended>>();
+        for (Ended each : ended) {
+            ClaimHold claim = each.begun().history().claim();
+            if (claim != null) {
+                byClaim.computeIfAbsent(claim, key -> new ArrayList<>()).add(each);
+            }
+        }
+        var finished = new ArrayList<UUID>();
+        var done = new HashMap<UUID, String>();
+        byClaim.forEach((claim, works) -> {
+            if (works.size() == claim.left()) {
+                finished.add(claim.id());
+            } else {
+                done.put(claim.id(), seqs(works));
+            }
+        });
+        var held = new HashSet<>(tables.claims().finish(connection, finished, owner));
+        held.addAll(tables.claims().noteDone(connection, done, owner));
+        return held;
+    }
+
+    private static String seqs(List<Ended> works) {
+        return works.stream()
+                .map(each -> "[" + each.begun().place().seq() + ","
+                        + each.begun().place().seq() + "]")
+                .collect(Collectors.joining(",", "{", "}"));
+    }
+
+    /** Makes items and dead letters of works of claims. */
+    private void moveClaimed(Connection connection, List<Ended> held, Instant now) throws SQLException {
+        Map<HandledType, List<Ended>> byType = held.stream()
+                .filter(each -> !(each.verdict() instanceof Verdict.Finish))
+                .collect(Collectors.groupingBy(each -> each.begun().type()));
+        for (Map.Entry<HandledType, List<Ended>> of : byType.entrySet()) {
+            long queueId = state(of.getKey()).queueId();
+            tables.items().keep(connection, queueId, laters(of.getValue(), now));
+            tables.items().buryClaimed(connection, queueId, deads(of.getValue(), now));
+        }
+    }
+
+    /** Ends items. Returns those that are still held. */
+    private List<Ended> endItems(Connection connection, List<Ended> items, Instant now) throws SQLException {
+        if (items.isEmpty()) {
+            return List.of();
+        }
+        List<Place> done = items.stream()
+                .filter(each -> each.verdict() instanceof Verdict.Finish)
+                .map(each -> each.begun().place())
+                .toList();
+        var held = new HashSet<>(tables.items().finish(connection, done, owner));
+        held.addAll(tables.items().putOff(connection, laters(items, now), owner));
+        held.addAll(tables.items().bury(connection, deads(items, now), owner));
+        return items.stream()
+                .filter(each -> held.contains(each.begun().place()))
+                .toList();
+    }
+
+    private List<Later> laters(List<Ended> ended, Instant now) {
+        var laters = new ArrayList<Later>();
+        for (Ended each : ended) {
+            if (each.verdict() instanceof Verdict.Again again) {
+                Begun.History history = each.begun().history();
+                laters.add(new Later(
+                        each.begun().place(),
+                        again.delay(),
+                        again.until(),
+                        again.closes(),
+                        history.attempts() + (again.failure() == null ? 0 : 1),
+                        history.snoozes() + (again.snoozed() ? 1 : 0),
+                        stored(each, now)));
+            }
+        }
+        return laters;
+    }
+
+    private List<Dead> deads(List<Ended> ended, Instant now) {
+        var deads = new ArrayList<Dead>();
+        for (Ended each : ended) {
+            if (each.verdict() instanceof Verdict.Bury bury) {
+                Begun.History history = each.begun().history();
+                int runs = history.attempts() + history.crashes() + (bury.failure() == null ? 0 : 1);
+                String reason = state(each.begun().type()).isEncrypted() && bury.failure() != null
+                        ? bury.failure().type()
+                        : bury.reason();
+                deads.add(new Dead(each.begun().place(), reason, Math.max(0, runs - 1), stored(each, now)));
+            }
+        }
+        return deads;
+    }
+
+    /** Returns the history of a work as it is stored: encrypted if its queue is. */
+    private @Nullable String stored(Ended each, Instant now) {
+        String errors = each.begun().history().errors();
+        Failure failure = failure(each);
+        String history = failure == null ? errors : failure.addTo(errors, now);
+        return history == null ? null : sealed(each.begun().type(), history);
+    }
+
+    private String sealed(HandledType type, String json) {
+        TypeRows.State state = state(type);
+        return state.isEncrypted() ? settings.cipher().seal(state.queue(), json) : json;
+    }
+
+    private static @Nullable Failure failure(Ended each) {
+        if (each.verdict() instanceof Verdict.Again again) {
+            return again.failure();
+        }
+        return each.verdict() instanceof Verdict.Bury bury ? bury.failure() : null;
+    }
+
+    /** Opens the partitions of keys whose works no longer close them. */
+    private void open(Connection connection, List<Ended> held) throws SQLException {
+        Set<Long> partitions = held.stream()
+                .filter(each -> each.begun().history().closes())
+                .filter(each -> !(each.verdict() instanceof Verdict.Again again && again.closes()))
+                .map(each -> each.begun().place().partitionId())
+                .collect(Collectors.toSet());
+        tables.taking().open(connection, Types.GROUP, partitions);
+    }
+
+    private void finishKeys(Connection connection, List<Ended> held) throws SQLException {
+        var finished = new ArrayList<FinishedKey>();
+        for (Ended each : held) {
+            Begun begun = each.begun();
+            String key = begun.idempotencyKey();
+            if (key != null && !(each.verdict() instanceof Verdict.Again)) {
+                String result = each.verdict() instanceof Verdict.Finish finish ? finish.result() : null;
+                finished.add(new FinishedKey(
+                        new QueueKey(state(begun.type()).queueId(), key),
+                        begun.id().value(),
+                        begun.type().settings().idempotencyWindow(),
+                        result == null ? null : sealed(begun.type(), result)));
+            }
+        }
+        tables.keys().finish(connection, finished);
+    }
+
+    private static TypeRows.State state(HandledType type) {
+        return Objects.requireNonNull(type.state(), "a type whose works were claimed was loaded");
+    }
+}

@@ -1,0 +1,37 @@
+package dev.sluice.work;
+
+import dev.sluice.queue.read.QueueConfig;
+import dev.sluice.queue.read.Taking;
+import dev.sluice.queue.sql.Transactions;
+import dev.sluice.work.store.CancelRows;
+import dev.sluice.work.store.ClaimRows;
+import dev.sluice.work.store.ItemRows;
+import dev.sluice.work.store.KeyRows;
+import dev.sluice.work.store.OutboxRows;
+import dev.sluice.work.store.TypeRows;
+import javax.sql.DataSource;
+
+/** The tables of an engine, and the transactions in which it uses them. Each transaction has settings of its own. */
+record Tables(
+        Transactions transactions,
+        Taking taking,
+        ClaimRows claims,
+        ItemRows items,
+        TypeRows types,
+        KeyRows keys,
+        CancelRows cancels,
+        OutboxRows outbox) {
+
+    static Tables of(DataSource dataSource, EngineSettings settings) {
+        String schema = settings.schema();
+        return new Tables(
+                Transactions.byIndex(dataSource),
+                new Taking(schema, settings.cipher(), QueueConfig.DEFAULT_POP_MAX_BYTES),
+                new ClaimRows(schema),
+                new ItemRows(schema, Types.GROUP),
+                new TypeRows(schema, Types.GROUP),
+                new KeyRows(schema),
+                new CancelRows(schema),
+                new OutboxRows(schema));
+    }
+}

@@ -1,0 +1,114 @@
+package dev.sluice.work;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static java.util.Objects.requireNonNull;
+
+import dev.sluice.queue.MessageHeaders;
+import dev.sluice.queue.NewMessage;
+import dev.sluice.queue.PriorityLane;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A work: a payload for the handler of a type, and how it is to be handled. A program makes one to enqueue it; a
+ * handler gets one. Immutable: each method that sets a value returns another work.
+ *
+ * @param type chooses the handler: 1 to {@value #MAX_TYPE_LENGTH} letters, digits, {@code .}, {@code _} and {@code -}
+ * @param payload JSON text in UTF-8; an enqueue checks it. Not copied: do not change it
+ * @param priority the lane of a work without a key
+ * @param key works with the same key run one after the other, in the order in which they were enqueued; null: none
+ * @param idempotencyKey a further work of the type with this key is not enqueued, until some time after this one
+ *     finished; null: none
+ * @param runAt when the work is due; null: at once, or after the delay
+ * @param delay how long the work waits before it is due, by the database's clock; null: not at all
+ * @param deadline when it is too late to run the work: then it becomes a dead letter; null: never
+ * @param metadata texts that travel with the work, as headers of its message
+ */
+@SuppressWarnings("ArrayRecordComponent") // Nothing compares works, and copies of payloads would be expensive.
+public record Work(
+        String type,
+        byte[] payload,
+        PriorityLane priority,
+        @Nullable String key,
+        @Nullable String idempotencyKey,
+        @Nullable Instant runAt,
+        @Nullable Duration delay,
+        @Nullable Instant deadline,
+        Map<String, String> metadata) {
+
+    /** Longest name of a type. */
+    public static final int MAX_TYPE_LENGTH = 200;
+
+    /**
+     * Checks the values.
+     *
+     * @throws IllegalArgumentException if a name or a header breaks the rules of the queue; the message names it
+     */
+    public Work {
+        Types.check(type);
+        requireNonNull(priority, "priority");
+        requireNonNull(payload, "payload");
+        if (key != null) {
+            Types.checkKey("key", key);
+        }
+        if (idempotencyKey != null) {
+            NewMessage.checkName("idempotencyKey", idempotencyKey);
+        }
+        metadata = MessageHeaders.of(metadata).asMap();
+    }
+
+    /** Returns a work with normal priority and nothing else set. */
+    public static Work of(String type, String json) {
+        return of(type, json.getBytes(UTF_8));
+    }
+
+    /** Returns a work with normal priority and nothing else set. */
+    public static Work of(String type, byte[] json) {
+        return new Work(type, json, PriorityLane.NORMAL, null, null, null, null, null, Map.of());
+    }
+
+    /** Returns the payload as a text. */
+    public String payloadText() {
+        return new String(payload, UTF_8);
+    }
+
+    /** Sets the priority. Without effect on a work with a key. */
+    public Work priority(PriorityLane value) {
+        return new Work(type, payload, value, key, idempotencyKey, runAt, delay, deadline, metadata);
+    }
+
+    /** Sets the key. */
+    public Work key(@Nullable String value) {
+        return new Work(type, payload, priority, value, idempotencyKey, runAt, delay, deadline, metadata);
+    }
+
+    /** Sets the idempotency key. */
+    public Work idempotencyKey(@Nullable String value) {
+        return new Work(type, payload, priority, key, value, runAt, delay, deadline, metadata);
+    }
+
+    /** Sets when the work is due. */
+    public Work runAt(@Nullable Instant value) {
+        return new Work(type, payload, priority, key, idempotencyKey, value, delay, deadline, metadata);
+    }
+
+    /** Sets how long the work waits before it is due. */
+    public Work delay(@Nullable Duration value) {
+        return new Work(type, payload, priority, key, idempotencyKey, runAt, value, deadline, metadata);
+    }
+
+    /** Sets when it is too late to run the work. */
+    public Work deadline(@Nullable Instant value) {
+        return new Work(type, payload, priority, key, idempotencyKey, runAt, delay, value, metadata);
+    }
+
+    /** Adds a text that travels with the work. */
+    public Work metadata(String name, String value) {
+        var all = new LinkedHashMap<>(metadata);
+        all.put(name, value);
+        return new Work(type, payload, priority, key, idempotencyKey, runAt, delay, deadline, all);
+    }
+}

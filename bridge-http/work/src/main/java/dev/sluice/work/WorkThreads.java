@@ -1,0 +1,59 @@
+package dev.sluice.work;
+
+import java.lang.invoke.MethodHandle;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.MethodType;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.SynchronousQueue;
+import java.util.concurrent.ThreadFactory;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Creates all threads of an engine. Each name begins with {@code sluice-work}, and each thread is a daemon. Handlers
+ * run on virtual threads if the JVM has them, which it has from version 21 on.
+ */
+final class WorkThreads {
+    private static final long IDLE_SECONDS = 10;
+
+    private WorkThreads() {}
+
+    /** Returns a platform thread that has not started. */
+    static Thread daemon(String name, Runnable task) {
+        var thread = new Thread(null, task, name, 0, false);
+        thread.setDaemon(true);
+        thread.setContextClassLoader(WorkThreads.class.getClassLoader());
+        return thread;
+    }
+
+    /** Returns an executor for handlers that starts a thread for each task that finds no idle one. */
+    static ExecutorService forHandlers() {
+        ExecutorService virtual = virtual();
+        if (virtual != null) {
+            return virtual;
+        }
+        var number = new AtomicInteger();
+        ThreadFactory factory = task -> daemon("sluice-work-" + number.incrementAndGet(), task);
+        return new ThreadPoolExecutor(
+                0, Integer.MAX_VALUE, IDLE_SECONDS, TimeUnit.SECONDS, new SynchronousQueue<>(), factory);
+    }
+
+    /** Returns an executor with a virtual thread for each task; null on a JVM without virtual threads. */
+    private static @Nullable ExecutorService virtual() {
+        try {
+            MethodHandle make = MethodHandles.publicLookup()
+                    .findStatic(
+                            Executors.class,
+                            "newVirtualThreadPerTaskExecutor",
+                            MethodType.methodType(ExecutorService.class));
+            return (ExecutorService) make.invoke();
+        } catch (NoSuchMethodException | IllegalAccessException e) {
+            return null;
+        } catch (Throwable e) {
+            throw new IllegalStateException("this JVM has virtual threads and could not make them", e);
+        }
+    }
+}

@@ -1,0 +1,262 @@
+package dev.sluice.work.store;
+
+import dev.sluice.queue.Message;
+import dev.sluice.queue.MessageHeaders;
+import dev.sluice.queue.sql.BoundStatement;
+import dev.sluice.queue.sql.Rows;
+import dev.sluice.queue.sql.Statements;
+import java.nio.charset.StandardCharsets;
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Collection;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.Set;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+
+/** The table {@code work_items}: works with a history. */
+public final class ItemRows {
+    /** An item with so many crashes runs alone. */
+    public static final int ALONE = 2;
+
+    private final Statements statements;
+    private final String group;
+
+    /** Makes the rows of a schema. Dead letters are those of {@code group}. */
+    public ItemRows(String schema, String group) {
+        this.statements = Statements.read(ItemRows.class, "items.sql", schema);
+        this.group = group;
+    }
+
+    /**
+     * An item that was claimed.
+     *
+     * @param message the work; payload and headers as they are stored
+     * @param closes whether its partition is closed until it is done
+     * @param errors the newest failures as they are stored; null: none
+     */
+    public record Item(
+            Message message,
+            boolean closes,
+            int attempts,
+            int crashes,
+            long snoozes,
+            @Nullable String errors) {
+        public Place place() {
+            return new Place(message.partitionId(), message.seq());
+        }
+    }
+
+    /**
+     * A work that runs again later.
+     *
+     * @param delay how long it waits, if {@code until} is null
+     * @param until when it is due; null: after the delay
+     */
+    public record Later(
+            Place place,
+            Duration delay,
+            @Nullable Instant until,
+            boolean closes,
+            int attempts,
+            long snoozes,
+            @Nullable String errors) {}
+
+    /**
+     * A work that becomes a dead letter.
+     *
+     * @param retries how often it was run after the first time
+     * @param history its failures, as they are to be stored; null: none
+     */
+    public record Dead(
+            Place place,
+            String reason,
+            int retries,
+            @Nullable String history) {}
+
+    /**
+     * What a look found.
+     *
+     * @param areDue whether items are due
+     * @param isAloneDue whether an item is due that must run alone
+     * @param areExpired whether there are claims of dead engines
+     * @param next after how long the next item or claim is due; null: none is
+     * @param nextScheduled after how long the next scheduled message is due, of all queues; null: none is
+     */
+    public record Look(
+            boolean areDue,
+            boolean isAloneDue,
+            boolean areExpired,
+            @Nullable Duration next,
+            @Nullable Duration nextScheduled) {}
+
+    /** A waiting item that was cancelled. */
+    public record Cancelled(
+            long partitionId, boolean closes, @Nullable String headers) {}
+
+    /** Makes items of works whose claims this transaction has noted as done. */
+    public void keep(Connection connection, long queueId, List<Later> works) throws SQLException {
+        if (!works.isEmpty()) {
+            later(statements.on(connection, "keep").set("queue", queueId), works)
+                    .execute();
+        }
+    }
+
+    /** Ends the leases of items. Returns those that the owner still held. */
+    public Set<Place> putOff(Connection connection, List<Later> items, UUID owner) throws SQLException {
+        if (items.isEmpty()) {
+            return Set.of();
+        }
+        return places(later(statements.on(connection, "put-off").set("owner", owner), items));
+    }
+
+    private static BoundStatement later(BoundStatement statement, List<Later> works) throws SQLException {
+        return statement
+                .set("partitions", works, later -> later.place().partitionId())
+                .set("seqs", works, later -> later.place().seq())
+                .set("delays_ms", works, later -> later.delay().toMillis())
+                .setTexts("untils", works, later -> Objects.toString(later.until(), null))
+                .setBooleans("closes", works, Later::closes)
+                .setInts("attempts", works, Later::attempts)
+                .set("snoozes", works, Later::snoozes)
+                .setTexts("errors", works, Later::errors);
+    }
+
+    /** Leases at most {@code limit} items that are due, without those that must run alone. */
+    public List<Item> claim(Connection connection, Queue queue, int limit, UUID owner, Duration lease)
+            throws SQLException {
+        return statements
+                .on(connection, "claim")
+                .set("queue", queue.id())
+                .set("limit", limit)
+                .set("alone", ALONE)
+                .set("owner", owner)
+                .set("lease_ms", lease.toMillis())
+                .list(row -> item(row, queue.name()));
+    }
+
+    /** Leases one item that is due and must run alone. */
+    public Optional<Item> claimAlone(Connection connection, Queue queue, UUID owner, Duration lease)
+            throws SQLException {
+        return statements
+                .on(connection, "claim-alone")
+                .set("queue", queue.id())
+                .set("alone", ALONE)
+                .set("owner", owner)
+                .set("lease_ms", lease.toMillis())
+                .first(row -> item(row, queue.name()));
+    }
+
+    /** The queue of a type. */
+    public record Queue(String name, long id) {}
+
+    private static Item item(ResultSet row, String queue) throws SQLException {
+        Instant createdAt = Objects.requireNonNull(Rows.instant(row, "created_at"));
+        var message = new Message(
+                row.getLong("partition_id"),
+                row.getString("partition_name"),
+                queue,
+                row.getLong("seq"),
+                row.getObject("message_id", UUID.class),
+                row.getString("transaction_id"),
+                row.getString("payload").getBytes(StandardCharsets.UTF_8),
+                MessageHeaders.ofStored(row.getString("headers")),
+                row.getObject("trace_id", UUID.class),
+                row.getString("producer_sub"),
+                createdAt);
+        return new Item(
+                message,
+                row.getBoolean("closes"),
+                row.getInt("attempts"),
+                row.getInt("crashes"),
+                row.getLong("snoozes"),
+                row.getString("errors"));
+    }
+
+    /** Deletes items that are done. Returns those that the owner still held. */
+    public Set<Place> finish(Connection connection, Collection<Place> items, UUID owner) throws SQLException {
+        return items.isEmpty()
+                ? Set.of()
+                : places(ofPlaces(statements.on(connection, "finish"), items).set("owner", owner));
+    }
+
+    /** Renews leases. Returns the items that the owner still holds. */
+    public Set<Place> renew(Connection connection, Collection<Place> items, UUID owner, Duration lease)
+            throws SQLException {
+        return items.isEmpty()
+                ? Set.of()
+                : places(ofPlaces(statements.on(connection, "renew"), items)
+                        .set("owner", owner)
+                        .set("lease_ms", lease.toMillis()));
+    }
+
+    private static BoundStatement ofPlaces(BoundStatement statement, Collection<Place> places) throws SQLException {
+        return statement.set("partitions", places, Place::partitionId).set("seqs", places, Place::seq);
+    }
+
+    private static Set<Place> places(BoundStatement statement) throws SQLException {
+        return new HashSet<>(statement.list(row -> new Place(row.getLong("partition_id"), row.getLong("seq"))));
+    }
+
+    /** Moves items to the dead letters. Returns those that the owner still held. */
+    public Set<Place> bury(Connection connection, List<Dead> items, UUID owner) throws SQLException {
+        if (items.isEmpty()) {
+            return Set.of();
+        }
+        return places(dead(statements.on(connection, "bury").set("owner", owner), items));
+    }
+
+    /** Copies works to the dead letters whose claims this transaction has noted as done. */
+    public void buryClaimed(Connection connection, long queueId, List<Dead> works) throws SQLException {
+        if (!works.isEmpty()) {
+            dead(statements.on(connection, "bury-claimed").set("queue", queueId), works)
+                    .execute();
+        }
+    }
+
+    private BoundStatement dead(BoundStatement statement, List<Dead> works) throws SQLException {
+        return statement
+                .set("group", group)
+                .set("partitions", works, dead -> dead.place().partitionId())
+                .set("seqs", works, dead -> dead.place().seq())
+                .setTexts("reasons", works, Dead::reason)
+                .setInts("retries", works, Dead::retries)
+                .setTexts("histories", works, Dead::history);
+    }
+
+    /** Looks what is due in a queue. */
+    public Look look(Connection connection, long queueId) throws SQLException {
+        return statements
+                .on(connection, "look")
+                .set("queue", queueId)
+                .set("alone", ALONE)
+                .first(row -> new Look(
+                        row.getBoolean("are_due"),
+                        row.getBoolean("is_alone_due"),
+                        row.getBoolean("are_expired"),
+                        duration(row, "next_ms"),
+                        duration(row, "scheduled_ms")))
+                .orElseThrow();
+    }
+
+    private static @Nullable Duration duration(ResultSet row, String column) throws SQLException {
+        long millis = row.getLong(column);
+        return row.wasNull() ? null : Duration.ofMillis(Math.max(0, millis));
+    }
+
+    /** Deletes an item that no engine holds. */
+    public Optional<Cancelled> cancelWaiting(Connection connection, long queueId, UUID messageId) throws SQLException {
+        return statements
+                .on(connection, "cancel-waiting")
+                .set("queue", queueId)
+                .set("id", messageId)
+                .first(row ->
+                        new Cancelled(row.getLong("partition_id"), row.getBoolean("closes"), row.getString("headers")));
+    }
+}

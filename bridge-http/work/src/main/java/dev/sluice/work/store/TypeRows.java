@@ -1,0 +1,108 @@
+package dev.sluice.work.store;
+
+import dev.sluice.queue.sql.Rows;
+import dev.sluice.queue.sql.Statements;
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.time.Instant;
+import java.util.Collection;
+import java.util.List;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/** The queues of types of work, and the table {@code work_types}: what operators have set. */
+public final class TypeRows {
+    /** Most items that are counted. */
+    private static final int MOST_ITEMS = 1_000_000;
+
+    private final Statements statements;
+    private final String group;
+
+    /** Makes the rows of a schema, whose queues are read by {@code group}. */
+    public TypeRows(String schema, String group) {
+        this.statements = Statements.read(TypeRows.class, "types.sql", schema);
+        this.group = group;
+    }
+
+    /**
+     * A queue, and what operators have set for it.
+     *
+     * @param concurrency most works that an engine runs at a time; null: as the engine is set up
+     * @param hasCancels whether works of the queue are to be cancelled
+     */
+    public record State(
+            String queue,
+            long queueId,
+            boolean isEncrypted,
+            boolean isPaused,
+            @Nullable Integer concurrency,
+            boolean hasCancels) {
+
+        private static State of(ResultSet row) throws SQLException {
+            int set = row.getInt("concurrency");
+            Integer concurrency = row.wasNull() ? null : set;
+            return new State(
+                    row.getString("name"),
+                    row.getLong("id"),
+                    row.getBoolean("encryption_enabled"),
+                    row.getBoolean("is_paused"),
+                    concurrency,
+                    row.getBoolean("has_cancels"));
+        }
+    }
+
+    /** Creates a queue unless it exists. */
+    public void createQueue(Connection connection, String queue, String namespace, String task) throws SQLException {
+        statements
+                .on(connection, "create-queue")
+                .set("queue", queue)
+                .set("namespace", namespace)
+                .set("task", task)
+                .execute();
+    }
+
+    /** Returns the states of those of the queues that exist. */
+    public List<State> load(Connection connection, Collection<String> queues) throws SQLException {
+        return statements
+                .on(connection, "load")
+                .setTexts("queues", queues, queue -> queue)
+                .list(State::of);
+    }
+
+    public void pause(Connection connection, String queue) throws SQLException {
+        statements.on(connection, "pause").set("queue", queue).execute();
+    }
+
+    public void resume(Connection connection, String queue) throws SQLException {
+        statements.on(connection, "resume").set("queue", queue).execute();
+    }
+
+    /** Sets how many works of a queue an engine runs at a time; null: as the engine is set up. */
+    public void setConcurrency(Connection connection, String queue, @Nullable Integer concurrency) throws SQLException {
+        statements
+                .on(connection, "set-concurrency")
+                .set("queue", queue)
+                .set("concurrency", concurrency == null ? null : concurrency.longValue())
+                .execute();
+    }
+
+    /** Returns how many works of a queue no engine has claimed, without those that are scheduled. */
+    public long waiting(Connection connection, String queue) throws SQLException {
+        return statements
+                .on(connection, "waiting")
+                .set("queue", queue)
+                .set("group", group)
+                .set("most", MOST_ITEMS)
+                .first(row -> row.getLong("works"))
+                .orElse(0L);
+    }
+
+    /** Returns the database's time. */
+    public Instant now(Connection connection) throws SQLException {
+        return statements
+                .on(connection, "now")
+                .first(row -> Objects.requireNonNull(Rows.instant(row, "now")))
+                .orElseThrow();
+    }
+}

@@ -1,0 +1,169 @@
+-- Statements of ItemRows: the table work_items.
+
+-- name: keep
+-- Makes items of works of claims, which this transaction has noted as done.
+insert into sluice.work_items
+  (partition_id, seq, queue_id, partition_name, lane, message_id, transaction_id, payload, headers, trace_id, producer_sub,
+   created_at, available_at, closes, attempts, crashes, snoozes, errors)
+select kept.partition_id, kept.seq, :queue, p.name, p.lane, s.ids[at.i], s.transaction_ids[at.i], s.payloads[at.i],
+       s.headers[at.i], s.trace_ids[at.i], s.producer_subs[at.i], coalesce(s.created_ats[at.i], s.created_at),
+       coalesce(kept.until, clock_timestamp() + kept.delay_ms * interval '1 millisecond'), kept.closes, kept.attempts, 0, kept.snoozes, kept.errors
+from unnest(:partitions::bigint[], :seqs::bigint[], :delays_ms::bigint[], :untils::timestamptz[], :closes::boolean[],
+            :attempts::integer[], :snoozes::bigint[], :errors::text[])
+  as kept (partition_id, seq, delay_ms, until, closes, attempts, snoozes, errors)
+cross join lateral (select p.name, p.lane from sluice.partitions p where p.id = kept.partition_id offset 0) p
+cross join lateral (
+  select * from sluice.segments s
+  where s.partition_id = kept.partition_id and s.first_seq <= kept.seq
+  order by s.first_seq desc
+  limit 1
+) s
+cross join lateral (select (kept.seq - s.first_seq + 1)::integer as i) at
+where s.last_seq >= kept.seq and s.payloads[at.i] is not null
+on conflict (partition_id, seq) do nothing;
+
+-- name: claim
+-- Leases items that are due, lane by lane, longest due first. An item whose lease ended has one crash more. Leaves items
+-- with :alone crashes out: claim-alone takes them.
+with ready as (
+  select due.*
+  from generate_series(0, 3) as priority (lane)
+  cross join lateral (
+    select i.partition_id, i.seq from sluice.work_items i
+    where i.queue_id = :queue and i.lane = priority.lane and i.available_at <= now()
+      and i.crashes + case when i.owner is null then 0 else 1 end < :alone
+    order by i.available_at
+    limit :limit
+    for update skip locked
+  ) due
+  limit :limit
+)
+update sluice.work_items i
+set owner = :owner,
+    available_at = clock_timestamp() + :lease_ms * interval '1 millisecond',
+    crashes = i.crashes + case when i.owner is null then 0 else 1 end
+from ready
+where i.partition_id = any (array[ready.partition_id]) and i.seq = ready.seq
+returning i.*;
+
+-- name: claim-alone
+-- Leases the item that has been due longest of those with :alone crashes.
+with ready as (
+  select due.*
+  from generate_series(0, 3) as priority (lane)
+  cross join lateral (
+    select i.partition_id, i.seq from sluice.work_items i
+    where i.queue_id = :queue and i.lane = priority.lane and i.available_at <= now()
+      and i.crashes + case when i.owner is null then 0 else 1 end >= :alone
+    order by i.available_at
+    limit 1
+    for update skip locked
+  ) due
+  limit 1
+)
+update sluice.work_items i
+set owner = :owner,
+    available_at = clock_timestamp() + :lease_ms * interval '1 millisecond',
+    crashes = i.crashes + case when i.owner is null then 0 else 1 end
+from ready
+where i.partition_id = any (array[ready.partition_id]) and i.seq = ready.seq
+returning i.*;
+
+-- name: finish
+-- Deletes items that are done. Returns those that this engine still held.
+delete from sluice.work_items i
+using unnest(:partitions::bigint[], :seqs::bigint[]) as done (partition_id, seq)
+where i.partition_id = any (array[done.partition_id]) and i.seq = done.seq and i.owner = :owner
+returning i.partition_id, i.seq;
+
+-- name: put-off
+-- Ends the leases of items that run again later. Returns those that this engine still held.
+update sluice.work_items i
+set owner = null,
+    available_at = coalesce(later.until, clock_timestamp() + later.delay_ms * interval '1 millisecond'),
+    closes = later.closes,
+    attempts = later.attempts,
+    snoozes = later.snoozes,
+    errors = later.errors
+from unnest(:partitions::bigint[], :seqs::bigint[], :delays_ms::bigint[], :untils::timestamptz[], :closes::boolean[],
+            :attempts::integer[], :snoozes::bigint[], :errors::text[])
+  as later (partition_id, seq, delay_ms, until, closes, attempts, snoozes, errors)
+where i.partition_id = any (array[later.partition_id]) and i.seq = later.seq and i.owner = :owner
+returning i.partition_id, i.seq;
+
+-- name: renew
+-- Returns the items that this engine still holds.
+update sluice.work_items i
+set available_at = clock_timestamp() + :lease_ms * interval '1 millisecond'
+from unnest(:partitions::bigint[], :seqs::bigint[]) as held (partition_id, seq)
+where i.partition_id = any (array[held.partition_id]) and i.seq = held.seq and i.owner = :owner
+returning i.partition_id, i.seq;
+
+-- name: bury
+-- Moves items to the dead letters. Returns those that this engine still held.
+with dead as (
+  delete from sluice.work_items i
+  using unnest(:partitions::bigint[], :seqs::bigint[], :reasons::text[], :retries::integer[], :histories::text[])
+    as dead (partition_id, seq, reason, retries, history)
+  where i.partition_id = any (array[dead.partition_id]) and i.seq = dead.seq and i.owner = :owner
+  returning i.*, dead.reason, dead.retries, dead.history
+), buried as (
+  insert into sluice.dead_letters
+    (queue_id, partition_id, partition_name, seq, group_name, message_id, transaction_id, payload, trace_id, producer_sub, error,
+     retries, created_at, headers, history)
+  select queue_id, partition_id, partition_name, seq, :group, message_id, transaction_id, payload, trace_id, producer_sub, reason,
+         retries, created_at, headers, history
+  from dead
+)
+select partition_id, seq from dead;
+
+-- name: bury-claimed
+-- Copies works of claims, which this transaction has noted as done, to the dead letters.
+insert into sluice.dead_letters
+  (queue_id, partition_id, partition_name, seq, group_name, message_id, transaction_id, payload, trace_id, producer_sub, error,
+   retries, created_at, headers, history)
+select :queue, dead.partition_id, p.name, dead.seq, :group, s.ids[at.i], s.transaction_ids[at.i], s.payloads[at.i],
+       s.trace_ids[at.i], s.producer_subs[at.i], dead.reason, dead.retries, coalesce(s.created_ats[at.i], s.created_at),
+       s.headers[at.i], dead.history
+from unnest(:partitions::bigint[], :seqs::bigint[], :reasons::text[], :retries::integer[], :histories::text[])
+  as dead (partition_id, seq, reason, retries, history)
+cross join lateral (select p.name from sluice.partitions p where p.id = dead.partition_id offset 0) p
+cross join lateral (
+  select * from sluice.segments s
+  where s.partition_id = dead.partition_id and s.first_seq <= dead.seq
+  order by s.first_seq desc
+  limit 1
+) s
+cross join lateral (select (dead.seq - s.first_seq + 1)::integer as i) at
+where s.last_seq >= dead.seq and s.payloads[at.i] is not null;
+
+-- name: look
+-- Returns whether items are due, whether one must run alone, whether there are claims of dead engines, after how many ms the next item or claim is
+-- due, and after how many the next scheduled message (null: none is). Costs a few index probes.
+select coalesce(bool_or(due.at <= now()), false) as are_due,
+       exists (select from sluice.work_items i
+               where i.queue_id = :queue and i.available_at <= now() and i.crashes > 0
+                 and i.crashes + case when i.owner is null then 0 else 1 end >= :alone) as is_alone_due,
+       exists (select from sluice.work_claims c where c.queue_id = :queue and c.lease_until <= now()) as are_expired,
+       (extract(epoch from least(
+         min(due.at) filter (where due.at > now()),
+         (select c.lease_until from sluice.work_claims c where c.queue_id = :queue and c.lease_until > now()
+          order by c.lease_until limit 1)
+       ) - now()) * 1000)::bigint as next_ms,
+       (extract(epoch from (
+         select s.due_at from sluice.scheduled s where s.due_at > '-infinity' order by s.due_at limit 1
+       ) - now()) * 1000)::bigint as scheduled_ms
+from generate_series(0, 3) as priority (lane)
+left join lateral (
+  (select i.available_at as at from sluice.work_items i
+   where i.queue_id = :queue and i.lane = priority.lane and i.available_at <= now() order by i.available_at limit 1)
+  union all
+  (select i.available_at as at from sluice.work_items i
+   where i.queue_id = :queue and i.lane = priority.lane and i.available_at > now() order by i.available_at limit 1)
+) due on true;
+
+-- name: cancel-waiting
+-- Deletes an item that no engine holds.
+delete from sluice.work_items i
+where i.message_id = :id and i.queue_id + 0 = :queue and (i.owner is null or i.available_at <= now())
+returning i.partition_id, i.closes, i.headers;

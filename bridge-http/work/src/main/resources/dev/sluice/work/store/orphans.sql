@@ -1,0 +1,13 @@
+-- Statements of Housekeeping: rows of queues that were deleted.
+
+-- name: delete-claims
+delete from sluice.work_claims w where not exists (select from sluice.queues q where q.id = w.queue_id);
+
+-- name: delete-items
+delete from sluice.work_items w where not exists (select from sluice.queues q where q.id = w.queue_id);
+
+-- name: delete-keys
+delete from sluice.work_keys w where not exists (select from sluice.queues q where q.id = w.queue_id);
+
+-- name: delete-cancels
+delete from sluice.work_cancels w where not exists (select from sluice.queues q where q.id = w.queue_id);

@@ -1,0 +1,21 @@
+-- Statements of OutboxRows: works that programs enqueued in transactions of their own.
+
+-- name: add
+insert into sluice.work_outbox (queue, partition, message_id, payload, headers, lane, deliver_at, delay_ms)
+values (:queue, :partition, :id, :payload, :headers, :lane, :deliver_at, :delay_ms);
+
+-- name: peek
+select * from sluice.work_outbox o where o.id > 0 order by o.id limit :limit;
+
+-- name: lock
+-- One engine moves works at a time, so that their order holds.
+select pg_try_advisory_xact_lock(hashtextextended(:key, 0)) as locked;
+
+-- name: take
+-- Removes the first :limit works, and returns them.
+with taken as (
+  delete from sluice.work_outbox o
+  where o.id = any (array(select w.id from sluice.work_outbox w where w.id > 0 order by w.id limit :limit for update skip locked))
+  returning o.*
+)
+select * from taken order by id;

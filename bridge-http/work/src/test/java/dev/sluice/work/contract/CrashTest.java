@@ -1,0 +1,122 @@
+package dev.sluice.work.contract;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.sluice.work.Work;
+import dev.sluice.work.WorkBuffer;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Engines die by {@code kill -9}, or by what their handlers do, and nothing is lost or counted wrongly. */
+class CrashTest extends WorkFixture {
+    private final List<Process> processes = new ArrayList<>();
+
+    @AfterEach
+    void killAll() {
+        processes.forEach(Process::destroyForcibly);
+    }
+
+    private Process startPool(int concurrency, int maxCrashes) throws Exception {
+        Process process = DyingPool.start(postgres.url(), concurrency, maxCrashes);
+        processes.add(process);
+        return process;
+    }
+
+    @Test
+    void aWorkThatKillsItsProcessEndsInTheDeadLettersAndTheOthersDoNot() throws Exception {
+        postgres.execute(DyingPool.TABLE);
+        WorkBuffer work = start(builder());
+        work.enqueue(Work.of("deadly", "\"halt\"").idempotencyKey("poison"));
+        work.enqueue(IntStream.range(0, 30)
+                .mapToObj(i -> Work.of("deadly", "20").idempotencyKey("k" + i))
+                .toList());
+        Process process = startPool(4, 3);
+        for (int deaths = 0; deaths < 3; deaths++) {
+            assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
+            process = startPool(4, 3);
+        }
+        untilRows("select count(*) from sluice.work_keys where finished_at is null", "0");
+        untilNothingIsLeft();
+        assertThat(postgres.query("select payload, error from sluice.dead_letters"))
+                .containsExactly("\"halt\"|crash_loop: 3 engines died while the work was begun");
+        assertThat(postgres.query("select count(*) from sluice.work_keys where result = '\"done\"'"))
+                .containsExactly("30");
+        assertThat(postgres.query("select max(attempt) from runs")).containsExactly("1");
+        assertThat(postgres.query("select crashes from runs where not has_ended and id in"
+                        + " (select message_id from sluice.dead_letters) order by crashes"))
+                .as("what the engine told the handler of the work that kills")
+                .containsExactly("0", "1", "2");
+        assertThat(process.isAlive()).isTrue();
+    }
+
+    @ParameterizedTest
+    @ValueSource(longs = {1, 2, 3})
+    void worksOfKilledProcessesRunElsewhereAndNoneIsLost(long seed) throws Exception {
+        postgres.execute(DyingPool.TABLE);
+        var random = new Random(seed);
+        WorkBuffer work = start(builder());
+        var works = new ArrayList<Work>();
+        for (int i = 0; i < 300; i++) {
+            Work each =
+                    Work.of("deadly", Integer.toString(5 + random.nextInt(40))).idempotencyKey("k" + i);
+            works.add(i % 3 == 0 ? each.key("key-" + i % 7) : each);
+        }
+        work.enqueue(works);
+        var pools = new ArrayList<Process>();
+        for (int i = 0; i < 3; i++) {
+            pools.add(startPool(4, 100));
+        }
+        for (int kill = 0; kill < 4; kill++) {
+            int done = 40 + kill * 50;
+            until(() -> Integer.parseInt(
+                            postgres.query("select count(*) from sluice.work_keys where finished_at is not null")
+                                    .get(0))
+                    >= done);
+            int victim = random.nextInt(pools.size());
+            pools.remove(victim).destroyForcibly().waitFor();
+            pools.add(startPool(4, 100));
+        }
+        untilRows("select count(*) from sluice.work_keys where finished_at is null", "0");
+        untilNothingIsLeft();
+        assertThat(postgres.query("select count(*), count(distinct id) from runs where has_ended"))
+                .as("each ended at least once")
+                .singleElement()
+                .satisfies(row -> assertThat(row).endsWith("|300"));
+        assertThat(count("dead_letters")).isZero();
+        assertThat(postgres.query("select max(attempt) from runs")).containsExactly("1");
+        assertThat(postgres.query("select r.id from runs r where r.crashes < (select count(*) from runs b"
+                        + " where b.id = r.id and b.crashes < r.crashes and not b.has_ended)"))
+                .as("a run that began and died is counted")
+                .isEmpty();
+        assertThat(Integer.parseInt(postgres.query("select sum(crashes) from (select max(crashes) as crashes from runs"
+                                + " group by id) each")
+                        .get(0)))
+                .as("at most the works that four processes of four workers had begun or not yet stored")
+                .isLessThanOrEqualTo(4 * 4 * 2);
+    }
+
+    @Test
+    void aStopOfAProcessCostsNothing() throws Exception {
+        postgres.execute(DyingPool.TABLE);
+        WorkBuffer work = start(builder());
+        work.enqueue(IntStream.range(0, 200)
+                .mapToObj(i -> Work.of("deadly", "15").idempotencyKey("k" + i))
+                .toList());
+        Process first = startPool(4, 3);
+        untilRows("select count(*) > 20 from sluice.work_keys where finished_at is not null", "t");
+        first.destroy();
+        assertThat(first.waitFor(60, TimeUnit.SECONDS)).isTrue();
+        untilRows("select count(*) from sluice.work_claims", "0");
+        startPool(4, 3);
+        untilRows("select count(*) from sluice.work_keys where finished_at is null", "0");
+        assertThat(postgres.query("select max(crashes), max(attempt), count(*) = count(distinct id) from runs"))
+                .containsExactly("0|1|t");
+    }
+}
