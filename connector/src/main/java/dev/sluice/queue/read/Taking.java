@@ -100,10 +100,13 @@ public final class Taking {
         boolean mayRegister = true;
         int left = limit;
         for (int round = 0; round < MAX_ROUNDS && left > 0; round++) {
-            List<ReadyCursor> ready = readyCursors.lock(connection, target, left).cursors();
+            List<ReadyCursor> ready =
+                    readyCursors.lock(connection, target, left).cursors();
             if (ready.isEmpty()) {
                 if (mayRegister
-                        && readyCursors.register(connection, target, Subscription.ALL).mayRead()) {
+                        && readyCursors
+                                .register(connection, target, Subscription.ALL)
+                                .mayRead()) {
                     mayRegister = false;
                     continue;
                 }
