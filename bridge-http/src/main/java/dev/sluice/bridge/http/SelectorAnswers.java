@@ -5,6 +5,8 @@ import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.eclipse.jetty.io.ManagedSelector;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Answers that the thread of a selector writes. A commit of the database completes many requests at once. If the thread
@@ -13,6 +15,8 @@ import org.eclipse.jetty.io.ManagedSelector;
  * call.
  */
 final class SelectorAnswers implements ManagedSelector.SelectorUpdate {
+    private static final Logger log = LoggerFactory.getLogger(SelectorAnswers.class);
+
     private final ManagedSelector selector;
     private final Queue<Runnable> waiting = new ConcurrentLinkedQueue<>();
     private final AtomicBoolean submitted = new AtomicBoolean();
@@ -41,7 +45,11 @@ final class SelectorAnswers implements ManagedSelector.SelectorUpdate {
 
     private void writeAll() {
         for (Runnable write = waiting.poll(); write != null; write = waiting.poll()) {
-            write.run();
+            try {
+                write.run();
+            } catch (RuntimeException | Error e) { // Would keep back the other answers.
+                log.error("An answer could not be written; the others are", e);
+            }
         }
     }
 }

@@ -70,6 +70,24 @@ class SelectorAnswersTest {
     }
 
     @Test
+    void anAnswerThatThrowsDoesNotKeepBackTheOthers() throws Exception {
+        var entered = new CountDownLatch(1);
+        var added = new CountDownLatch(1);
+        var done = new CountDownLatch(1);
+        selector.submit(unused -> {
+            entered.countDown();
+            await(added);
+        });
+        assertThat(entered.await(LONG_SECONDS, TimeUnit.SECONDS)).isTrue();
+        answers.add(() -> {
+            throw new OutOfMemoryError("no memory for buffers of sockets");
+        });
+        answers.add(done::countDown);
+        added.countDown();
+        assertThat(done.await(LONG_SECONDS, TimeUnit.SECONDS)).isTrue();
+    }
+
+    @Test
     void theCallerWritesIfTheSelectorHasStopped() throws Exception {
         server.stop();
         var writer = new ArrayList<Thread>();
