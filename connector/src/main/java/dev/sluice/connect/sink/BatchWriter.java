@@ -227,6 +227,7 @@ final class BatchWriter implements AutoCloseable {
         if (!errant.hasLostRecords()) {
             return;
         }
+        settle(); // What the batch in the background has stored is not named.
         var offsets = new LinkedHashMap<TopicPartition, Long>();
         held.records(0, held.size()).forEach(record -> addFirstOffset(offsets, record));
         delivered.forEach(record -> addFirstOffset(offsets, record));
