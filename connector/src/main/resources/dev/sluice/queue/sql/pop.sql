@@ -2,7 +2,8 @@
 -- next-ready, so no parameter has the name of one of theirs.
 
 -- name: lease
--- Gives each cursor a lease on the seqs (position, lease_end].
+-- Gives each cursor a lease on the seqs (position, lease_end]. The caller holds their locks. The commit follows in the
+-- same round trip, so the server itself checks that no cursor is missing: it divides by zero and commits nothing.
 with leased as (
   update sluice.cursors c
   set lease_id = claimed.lease_id,
@@ -17,7 +18,7 @@ with leased as (
   where c.group_id = any (array[claimed.group_id]) and c.partition_id = claimed.partition_id
   returning 1
 )
-select count(*) as cursors from leased;
+select 1 / (count(*) = cardinality(:lease_groups::bigint[]))::integer as all_leased from leased;
 
 -- name: hold-back
 -- Delays cursors whose messages are too young.
