@@ -82,7 +82,7 @@ public final class IdIndexing implements AutoCloseable {
      */
     static long restMillis(int blocks, long tookNanos, long intervalMillis) {
         long catchingUp = REST_FACTOR * TimeUnit.NANOSECONDS.toMillis(tookNanos);
-        return blocks == BLOCKS ? Math.min(catchingUp, intervalMillis) : intervalMillis;
+        return blocks == BLOCKS ? catchingUp : intervalMillis;
     }
 
     private void report(@Nullable QueueException failure) {
