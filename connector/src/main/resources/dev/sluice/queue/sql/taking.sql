@@ -41,5 +41,5 @@ from (
 ) of
 join sluice.cursors c on c.group_id = any (array[of.group_id]) and c.partition_id = of.partition_id
 where coalesce(c.available_at, '-infinity') > now() + interval '50 years'
-order by c.group_id, c.partition_id
+order by of.group_id, of.partition_id
 for no key update of c;
