@@ -15,10 +15,11 @@
  *
  * <h2>Rules</h2>
  *
- * <p>If threads of one name have no samples of the kernel, their samples of Java code divide the time in the kernel too.
- * If they have no sample at all, the name decides. {@code Stage.UNKNOWN} is the difference to what the process used: the
- * time of threads that ended meanwhile, and the error of counting in hundredths of a second, which can be negative. The sampler looks at running Java code ten times in a hundred milliseconds, and at one
- * native call as often; native calls that wait are left out. So a stage of a few percent needs tens of seconds.
+ * <p>If threads of one name have no samples of the kernel, their samples of Java code divide the time in the kernel
+ * too. If they have no sample at all, the name decides. {@code Stage.UNKNOWN} is the difference to what the process
+ * used: the time of threads that ended meanwhile, and the error of counting in hundredths of a second, which can be
+ * negative. The sampler looks at running Java code ten times in a hundred milliseconds, and at one native call as
+ * often; native calls that wait are left out. So a stage of a few percent needs tens of seconds.
  *
  * <p>Each type belongs to one thread.
  */
