@@ -2,10 +2,9 @@ package dev.sluice.connect.sink;
 
 import static dev.sluice.queue.write.SourceProgress.NONE;
 
+import dev.sluice.connect.plugin.ConnectSettings;
 import dev.sluice.connect.record.RecordMapping;
 import dev.sluice.connect.record.RecordPlace;
-import dev.sluice.connect.sink.BatchTransactions.Batch;
-import dev.sluice.connect.sink.BatchTransactions.Written;
 import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.PushOutcome;
 import dev.sluice.queue.QueueException;
@@ -19,7 +18,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.BiPredicate;
-import java.util.function.Supplier;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.connect.errors.ConnectException;
 import org.apache.kafka.connect.errors.DataException;
@@ -32,20 +30,13 @@ import org.jspecify.annotations.Nullable;
  * Holds the records that a sink task has accepted, and writes them in batches, each in one transaction with the offsets
  * of its partitions.
  *
- * <p>With a linger, a batch is written in the background, on a second thread ({@link BatchTransactions}), while Connect
- * polls the records of the next one. At most one batch is under way. Its outcome is taken on the task's thread: by the
- * next call, or when the next batch is due. While something is to be retried, refused or ended, each batch is written
- * at once.
- *
  * <p>A record that cannot be written is reported. If that fails, too, its partition ends there.
  *
  * <p>Not thread-safe; the task's thread owns it.
  */
-final class BatchWriter implements AutoCloseable {
-    /** How soon to look again for the outcome of a write in the background, if no record comes. */
-    private static final Duration LOOK_AGAIN = Duration.ofMillis(10);
-
+final class BatchWriter {
     private final QueueSinkConfig config;
+    private final QueueWriter writer;
     private final RecordMapping mapping;
     private final SinkTaskContext context;
     private final SinkPositions positions;
@@ -56,11 +47,6 @@ final class BatchWriter implements AutoCloseable {
     private final ErrantRecords errant = new ErrantRecords();
     private final EndedPartitions ended = new EndedPartitions();
     private final BatchLimit batchLimit = new BatchLimit();
-
-    private final BatchTransactions transactions;
-
-    /** Whether the last write has failed. Its records are still held. */
-    private boolean isRetrying;
 
     /** How many of the held records are written. */
     private int written;
@@ -74,12 +60,12 @@ final class BatchWriter implements AutoCloseable {
             OutcomeObserver observer,
             SinkTaskContext context) {
         this.config = config;
+        this.writer = writer;
         this.mapping = mapping;
         this.positions = positions;
         this.duties = duties;
         this.observer = observer;
         this.context = context;
-        this.transactions = new BatchTransactions(writer, config.sourceName());
         errant.reportTo(context, config.originalsStrings());
     }
 
@@ -134,58 +120,9 @@ final class BatchWriter implements AutoCloseable {
         }
     }
 
-    /** Returns true if a batch is being written in the background: then nothing else may use the writer. */
-    boolean isWriting() {
-        return transactions.isUnderWay();
-    }
-
-    /**
-     * Takes the outcome of the write in the background, if there is one.
-     *
-     * @param isAwaited whether to wait for it
-     * @throws QueueException if it has failed
-     */
-    void takeOutcome(boolean isAwaited) {
-        if (isWriting() && (isAwaited || transactions.isDone())) {
-            written = 0;
-            try {
-                awaitOutcome();
-            } finally {
-                held.removeFirst(written);
-            }
-        }
-    }
-
-    /**
-     * Waits for the write in the background, if there is one, without a retry: if it has failed, its records are still
-     * held, and the next write meets the failure again.
-     */
-    void settle() {
-        if (!isWriting()) {
-            return;
-        }
-        Batch batch = transactions.underWay();
-        Written result;
-        try {
-            result = transactions.await();
-        } catch (QueueException e) {
-            failed(batch, e);
-            return;
-        }
-        written = 0;
-        committed(batch, result);
-        held.removeFirst(written);
-    }
-
-    /** Drops held records that are stored meanwhile. No batch is under way. */
+    /** Drops held records that are stored meanwhile. */
     void dropStored() {
         drop(BatchWriter::isStored);
-    }
-
-    /** Ends the thread in the background. */
-    @Override
-    public void close() {
-        transactions.close();
     }
 
     /** Drops the held records of partitions that the task gives away. The next owner gets them again. */
@@ -227,11 +164,15 @@ final class BatchWriter implements AutoCloseable {
         if (!errant.hasLostRecords()) {
             return;
         }
-        settle(); // What the batch in the background has stored is not named.
         var offsets = new LinkedHashMap<TopicPartition, Long>();
         held.records(0, held.size()).forEach(record -> addFirstOffset(offsets, record));
         delivered.forEach(record -> addFirstOffset(offsets, record));
-        throw ErrantRecords.lost(config.originalsStrings(), offsets);
+        throw new ConnectException(
+                "a record that the worker's converter or transform refused could not be sent to the topic "
+                        + config.originals().get(ConnectSettings.DEAD_LETTER_TOPIC)
+                        + ", and the worker's log says why. If the record is too large, set"
+                        + " producer.override.max.request.size, and max.message.bytes of the topic. Records that were"
+                        + " delivered with it are not stored; first offsets that are not: " + offsets);
     }
 
     private static void addFirstOffset(Map<TopicPartition, Long> offsets, SinkRecord record) {
@@ -270,134 +211,79 @@ final class BatchWriter implements AutoCloseable {
     }
 
     /**
-     * Writes the batches that are due, or gives one to the thread in the background.
+     * Writes the batches that are due.
      *
-     * @return when to call again, if no record comes before that; zero if no record is left
+     * @return how long the last batch may still linger; zero if no record is left
      * @throws RetriableException if {@code put.timeout.ms} is over before all batches are written
      */
     Duration writeDue() {
         written = 0;
         long startNanos = System.nanoTime();
+        Duration putTimeout = config.putTimeout();
         try {
-            int from = held.underWay();
-            while (from < held.size()) {
-                int end = held.batchEnd(from, batchLimit.records(config.batchSize()), config.batchBytes());
-                Duration wait = waitBefore(from, end);
-                if (!wait.isZero()) {
-                    return wait;
+            while (written < held.size()) {
+                int end = held.batchEnd(written, batchLimit.records(config.batchSize()), config.batchBytes());
+                Duration linger = lingerLeft(end);
+                if (!linger.isZero()) {
+                    return linger;
                 }
-                if (isWriting()) {
-                    awaitOutcome();
-                    handBackIfLate(startNanos, from);
+                write(written, end);
+                if (written < held.size() && System.nanoTime() - startNanos > putTimeout.toNanos()) {
+                    context.timeout(1);
+                    throw new RetriableException("handing back after " + putTimeout + " of writing, with "
+                            + (held.size() - written) + " records left");
                 }
-                write(end, true);
-                from = isWriting() ? end : written;
-                handBackIfLate(startNanos, from);
             }
-            return isWriting() ? LOOK_AGAIN : Duration.ZERO;
+            return Duration.ZERO;
         } finally {
             held.removeFirst(written);
         }
     }
 
-    private void handBackIfLate(long startNanos, int from) {
-        Duration putTimeout = config.putTimeout();
-        if (from < held.size() && System.nanoTime() - startNanos > putTimeout.toNanos()) {
-            context.timeout(1);
-            throw new RetriableException(
-                    "handing back after " + putTimeout + " of writing, with " + (held.size() - from) + " records left");
-        }
-    }
-
-    /** Returns how long the batch from {@code from} to {@code end} has to wait; zero if it is due. */
-    private Duration waitBefore(int from, int end) {
-        boolean isFull = end < held.size() || end - from >= config.batchSize();
-        if (config.linger().isZero() || isFull || !ended.isEmpty()) {
+    /** Returns how long the batch that ends at {@code end} may still wait for more records; zero if it is due. */
+    private Duration lingerLeft(int end) {
+        Duration linger = config.linger();
+        boolean isFull = end < held.size() || end - written >= config.batchSize();
+        if (linger.isZero() || isFull || !ended.isEmpty()) {
             return Duration.ZERO;
         }
-        if (!transactions.isDone()) {
-            return LOOK_AGAIN; // The batch grows until the writer is free.
-        }
-        Duration left = config.linger().minus(held.age());
+        Duration left = linger.minus(held.age());
         return left.isNegative() ? Duration.ZERO : left;
     }
 
-    /**
-     * Returns true if the next batch may be written while Connect polls. Whatever needs an answer of the task, such as
-     * a backoff or the end of a partition, is decided in the call that has the records.
-     */
-    private boolean mayWriteInBackground() {
-        return !config.linger().isZero() && !isRetrying && errant.isEmpty() && ended.isEmpty();
-    }
-
-    /** Takes the outcome of the write in the background, and uses that the writer is free. */
-    private void awaitOutcome() {
-        complete(transactions.underWay(), transactions::await);
-        duties.releaseParked();
-    }
-
-    /** Writes the records up to {@code to}, exclusive, and moves {@link #written} there; or begins to do so. */
-    private void write(int to, boolean inBackground) {
-        Batch batch = batch(to);
-        if (batch != null && inBackground && mayWriteInBackground()) {
-            transactions.start(batch);
-            held.begin(to);
-        } else if (batch != null) {
-            complete(batch, () -> transactions.run(batch));
-        }
-    }
-
-    /** Returns the batch of the records up to {@code to}, exclusive; null if nothing of it may be written. */
-    private @Nullable Batch batch(int to) {
-        awaitReports(written, to);
-        Map<SinkPosition, Long> ends = ends(written, to);
+    /** Writes the records from {@code from} to {@code to}, exclusive, and moves {@link #written} there. */
+    private void write(int from, int to) {
+        awaitReports(from, to);
+        Map<SinkPosition, Long> ends = ends(from, to);
         if (ends.isEmpty()) {
             written = to; // Each record lies beyond the end of its partition.
-            return null;
+            return;
         }
         var progress = new ArrayList<SourceProgress>(ends.size());
         ends.forEach((position, next) -> progress.add(position.progressTo(next)));
-        return new Batch(to - written, held.messages(written, to, this::isBeyondEnd), ends, progress);
-    }
-
-    /** Takes the result of a batch's transaction, and decides what follows from a failure. */
-    private void complete(Batch batch, Supplier<Written> transaction) {
-        Written result;
+        List<NewMessage> batch = held.messages(from, to, this::isBeyondEnd);
+        List<PushOutcome> outcomes;
+        long startNanos = System.nanoTime();
         try {
-            result = transaction.get();
+            outcomes = writer.write(batch, progress);
+        } catch (SourceMovedException e) {
+            throw moved(e);
         } catch (QueueException e) {
-            failed(batch, e);
-            if (e instanceof SourceMovedException moved) {
-                throw moved(moved);
-            }
             if (!e.isAboutData()) {
+                ends.forEach(SinkPosition::attempt);
+                batchLimit.failed(e, to - from);
                 throw e;
             }
-            writeInParts(written, written + batch.records(), e);
+            writeInParts(from, to, e);
             return;
         }
-        committed(batch, result);
-    }
-
-    private void failed(Batch batch, QueueException failure) {
-        held.beginNothing();
-        isRetrying = true;
-        if (!(failure instanceof SourceMovedException) && !failure.isAboutData()) {
-            batch.ends().forEach(SinkPosition::attempt);
-            batchLimit.failed(failure, batch.records());
-        }
-    }
-
-    private void committed(Batch batch, Written result) {
-        isRetrying = false;
-        observer.flushed(batch.messages().size(), result.took());
+        observer.flushed(batch.size(), Duration.ofNanos(System.nanoTime() - startNanos));
         batchLimit.succeeded();
-        int from = written;
-        written = from + batch.records();
-        batch.ends().forEach(SinkPosition::moveTo);
-        report(from, written, result.outcomes());
-        batch.ends().forEach(SinkPosition::reportedTo);
-        duties.written(batch.messages(), result.outcomes());
+        written = to;
+        ends.forEach(SinkPosition::moveTo);
+        report(from, to, outcomes);
+        ends.forEach(SinkPosition::reportedTo);
+        duties.written(batch, outcomes);
     }
 
     /**
@@ -465,8 +351,9 @@ final class BatchWriter implements AutoCloseable {
     /** Writes the halves of a range that PostgreSQL has refused, down to each single record that it refuses. */
     private void writeInParts(int from, int to, QueueException refusal) {
         if (to - from > 1) {
-            write((from + to) >>> 1, false);
-            write(to, false);
+            int middle = (from + to) >>> 1;
+            write(from, middle);
+            write(middle, to);
             return;
         }
         if (held.message(from) == null) {
@@ -474,7 +361,7 @@ final class BatchWriter implements AutoCloseable {
         }
         refuse(held.record(from), refusal);
         held.refused(from);
-        write(to, false);
+        write(from, to);
     }
 
     /**

@@ -12,7 +12,6 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
-import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.connect.errors.ConnectException;
 import org.apache.kafka.connect.errors.RetriableException;
 import org.apache.kafka.connect.sink.ErrantRecordReporter;
@@ -230,21 +229,6 @@ final class ErrantRecords {
      */
     boolean hasLostRecords() {
         return reports.isEmpty() && failures.count() > explainedFailures;
-    }
-
-    /**
-     * Returns the failure to throw then.
-     *
-     * @param properties of the connector
-     * @param offsets the first offset of each partition that is not stored
-     */
-    static ConnectException lost(Map<String, String> properties, Map<TopicPartition, Long> offsets) {
-        return new ConnectException(
-                "a record that the worker's converter or transform refused could not be sent to the topic "
-                        + properties.get(ConnectSettings.DEAD_LETTER_TOPIC)
-                        + ", and the worker's log says why. If the record is too large, set"
-                        + " producer.override.max.request.size, and max.message.bytes of the topic. Records that were"
-                        + " delivered with it are not stored; first offsets that are not: " + offsets);
     }
 
     /** Returns true if Connect may commit offsets: no record is lost or on its way to the dead letter topic. */

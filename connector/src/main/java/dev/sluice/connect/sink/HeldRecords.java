@@ -9,8 +9,7 @@ import org.apache.kafka.connect.sink.SinkRecord;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The records that a sink task has accepted and not written yet, in order, each with its message. A batch may be under
- * way: then it consists of the first of them.
+ * The records that a sink task has accepted and not written yet, in order, each with its message.
  *
  * <p>Not thread-safe; the task's thread owns it.
  */
@@ -20,14 +19,8 @@ final class HeldRecords {
     /** The message of each of {@link #records}; null if the record was refused. */
     private final List<@Nullable NewMessage> messages = new ArrayList<>();
 
-    /** How many of the first records are under way. */
-    private int underWay;
-
-    /** When the oldest record came that is not under way. */
+    /** When the oldest record came. */
     private long sinceNanos;
-
-    /** When the oldest record under way came. */
-    private long underWaySinceNanos;
 
     boolean isEmpty() {
         return records.isEmpty();
@@ -68,26 +61,7 @@ final class HeldRecords {
         return found;
     }
 
-    /** Returns how many of the first records are under way. */
-    int underWay() {
-        return underWay;
-    }
-
-    /** Notes that the first records are under way, or written. */
-    void begin(int count) {
-        underWay = count;
-        underWaySinceNanos = sinceNanos;
-    }
-
-    /** Notes that the records under way come back: their write has failed. */
-    void beginNothing() {
-        if (underWay > 0) {
-            underWay = 0;
-            sinceNanos = underWaySinceNanos;
-        }
-    }
-
-    /** Returns the time since the oldest record came that is not under way. */
+    /** Returns the time since the oldest record came. */
     Duration age() {
         return Duration.ofNanos(System.nanoTime() - sinceNanos);
     }
@@ -98,7 +72,7 @@ final class HeldRecords {
      * @param message null if the record was refused
      */
     void add(SinkRecord record, @Nullable NewMessage message) {
-        if (records.size() == underWay) {
+        if (records.isEmpty()) {
             sinceNanos = System.nanoTime();
         }
         records.add(record);
@@ -114,13 +88,9 @@ final class HeldRecords {
     void removeFirst(int count) {
         records.subList(0, count).clear();
         messages.subList(0, count).clear();
-        underWay = Math.max(0, underWay - count);
     }
 
-    /**
-     * Removes the records that a predicate accepts. No record is under way. It calls the predicate once for each
-     * record, in order.
-     */
+    /** Removes the records that a predicate accepts. It calls the predicate once for each record, in order. */
     void removeIf(Predicate<SinkRecord> isRemoved) {
         int kept = 0;
         for (int i = 0; i < records.size(); i++) {

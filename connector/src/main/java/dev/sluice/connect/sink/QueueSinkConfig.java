@@ -291,8 +291,7 @@ public final class QueueSinkConfig extends AbstractConfig {
         group.setting(
                         LINGER_MS,
                         "Linger (ms)",
-                        "The time in ms that a record may wait for others, so that the batch grows. If more than 0, the"
-                                + " task writes a batch while Connect polls the records of the next one. If 0, the task"
+                        "The time in ms that a record may wait for others, so that the batch grows. If 0, the task"
                                 + " writes at once what Connect delivers.")
                 .ofLong(0, between(0, 60_000), Importance.MEDIUM);
         group.setting(

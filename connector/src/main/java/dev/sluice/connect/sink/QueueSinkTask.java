@@ -33,12 +33,12 @@ import org.slf4j.LoggerFactory;
  * what the task does about failures.
  *
  * <p>From {@link #put} on the task holds a record until it is written: at once, or when {@code batch.size},
- * {@code batch.bytes} or {@code linger.ms} is reached, and then in the background. {@link #preCommit} returns only
- * offsets of written records, so Connect delivers again whatever is held when the task ends. If a delivery fails, the
- * same records come again, and the task recognises them by their offsets. On a worker the task itself keeps them
- * ({@link Redelivery}); in a bridge it throws {@link RetriableException}.
+ * {@code batch.bytes} or {@code linger.ms} is reached. {@link #preCommit} returns only offsets of written records, so
+ * Connect delivers again whatever is held when the task ends. If a delivery fails, the same records come again, and the
+ * task recognises them by their offsets. On a worker the task itself keeps them ({@link Redelivery}); in a bridge it
+ * throws {@link RetriableException}.
  *
- * <p>Connect, or the bridge's drain, calls all methods on one thread. With {@code linger.ms} a second thread writes.
+ * <p>Connect, or the bridge's drain, calls all methods on one thread.
  */
 public final class QueueSinkTask extends SinkTask {
     private static final Logger log = LoggerFactory.getLogger(QueueSinkTask.class);
@@ -200,7 +200,6 @@ public final class QueueSinkTask extends SinkTask {
     @Override
     public void open(Collection<TopicPartition> partitions) {
         Started task = started();
-        task.batches.settle();
         if (!task.config.isTransformed()) {
             task.skippedTopics.pauseAmong(partitions, context);
         }
@@ -265,9 +264,7 @@ public final class QueueSinkTask extends SinkTask {
             task.state.succeeded();
         }
         failedDelivery = List.of();
-        if (task.batches.isIdle()) { // Otherwise the next batch is followed by a look at the parked messages.
-            task.duties.releaseParked();
-        }
+        task.duties.releaseParked(task.batches.isIdle());
         scheduleNextPut(task, linger);
         task.batches.failIfPartitionsEnded();
     }
@@ -310,7 +307,6 @@ public final class QueueSinkTask extends SinkTask {
     /** Accepts records and writes the batches that are due. Returns how long the others may linger. */
     private Duration write(Started task, Collection<SinkRecord> records) {
         try {
-            task.batches.takeOutcome(!recreated.isEmpty() || !positions.areSettled());
             task.database.checkSchema();
             recreated.failIfAny(task.database.writer());
             task.duties.storeTopics();
@@ -330,7 +326,7 @@ public final class QueueSinkTask extends SinkTask {
 
     /** Has Connect call again when the linger is over or, before that, when more wake-ups are due. */
     private void scheduleNextPut(Started task, Duration linger) {
-        Duration wakeUp = task.batches.isWriting() ? Duration.ZERO : task.duties.sendWakeUps();
+        Duration wakeUp = task.duties.sendWakeUps();
         boolean isWakeUpFirst = linger.isZero() || (!wakeUp.isZero() && wakeUp.compareTo(linger) < 0);
         Duration next = isWakeUpFirst ? wakeUp : linger;
         if (!next.isZero()) {
@@ -341,12 +337,11 @@ public final class QueueSinkTask extends SinkTask {
     /**
      * Returns the next offset of each partition, as far as records are written. If a record that Connect has delivered
      * may be neither in the queue nor in the dead letter topic, or is kept for another attempt, it returns none. It
-     * waits for the batch that is being written, and writes nothing itself.
+     * writes nothing.
      */
     @Override
     public Map<TopicPartition, OffsetAndMetadata> preCommit(Map<TopicPartition, OffsetAndMetadata> currentOffsets) {
         Started task = started();
-        task.batches.settle();
         return task.batches.isSettled() && task.redelivery.isEmpty() ? positions.committable(currentOffsets) : Map.of();
     }
 
@@ -356,7 +351,6 @@ public final class QueueSinkTask extends SinkTask {
         Started task = started();
         task.redelivery.close(partitions);
         BatchWriter batches = task.batches;
-        batches.settle();
         batches.close(partitions);
         for (TopicPartition partition : partitions) {
             SinkPosition position = positions.close(partition);
@@ -372,10 +366,7 @@ public final class QueueSinkTask extends SinkTask {
         Started task = started;
         if (task != null) {
             closeBean(task);
-            try (SinkDatabase database = task.database;
-                    BatchWriter batches = task.batches) {
-                batches.settle();
-            }
+            task.database.close();
             log.info(
                     "Stopped the sink task source={} held={} missing={} headersLeftOut={}",
                     task.config.sourceName(),

@@ -49,11 +49,6 @@ final class SinkPositions {
         return positions.values().stream().allMatch(SinkPosition::isKnown);
     }
 
-    /** Returns true if all stored offsets are known, and the outcome of each write. */
-    boolean areSettled() {
-        return positions.values().stream().allMatch(each -> each.isKnown() && !each.hasUnsettledAttempt());
-    }
-
     /**
      * Returns the position of a record's partition.
      *

@@ -32,6 +32,9 @@ final class WorkerDuties {
     private final WriterWakeUps wakeUps;
     private final SeenTopics seenTopics = new SeenTopics();
 
+    /** Whether a batch was written since the last look at the parked messages. */
+    private boolean hasWritten;
+
     WorkerDuties(boolean isOnWorker, QueueSinkConfig config, SinkDatabase database, DatabaseState state) {
         this.isOnWorker = isOnWorker;
         this.config = config;
@@ -60,14 +63,21 @@ final class WorkerDuties {
     void written(List<NewMessage> messages, List<PushOutcome> outcomes) {
         if (isOnWorker) {
             wakeUps.written(messages, outcomes);
+            hasWritten = true;
         }
     }
 
-    /** Releases parked messages to their queues, and wakes their consumers. */
-    void releaseParked() {
-        if (!isOnWorker) {
+    /**
+     * Releases parked messages to their queues, and wakes their consumers. While the task holds records, it does so
+     * once for each call that has written a batch.
+     *
+     * @param isIdle whether the task holds no record
+     */
+    void releaseParked(boolean isIdle) {
+        if (!isOnWorker || !(isIdle || hasWritten)) {
             return;
         }
+        hasWritten = false;
         try {
             wakeUps.released(database.writer().releaseParked(MAX_RELEASED));
             state.succeeded();

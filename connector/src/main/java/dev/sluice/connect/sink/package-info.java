@@ -23,26 +23,6 @@
  *   <li>Connect calls {@code preCommit} and gets only offsets of written records.
  * </ol>
  *
- * <h2>Writing in the background</h2>
- *
- * <p>With {@code linger.ms} a record may wait anyway, so {@code put} does not wait for its batch. A second thread runs
- * the transaction ({@code BatchTransactions}) while Connect polls, converts and delivers the records of the next batch.
- * So the worker and PostgreSQL work at the same time, and the next batch is complete when the last one has committed.
- *
- * <ol>
- *   <li>At most one batch is under way. If the next one is full, {@code put} waits for it. So the task holds two
- *       batches and a poll at most.
- *   <li>The task's thread decides everything: it makes the batch, and it takes the outcome, at its next call. If no
- *       record comes, it asks for that call ten milliseconds later.
- *   <li>The second thread gets the writer and two lists. The task's thread uses the writer only after it has taken the
- *       outcome: to read offsets, to wake consumers, to release parked messages.
- *   <li>{@code preCommit}, {@code open}, {@code close} and {@code stop} wait for the batch. If it has failed there, its
- *       records are still held, and the next {@code put} tries them again.
- *   <li>A failure comes out of the {@code put} that takes the outcome, as if that had written the batch. From then on
- *       the task writes without the second thread, until a batch has succeeded. It does the same while a record is
- *       refused or a partition has ended.
- * </ol>
- *
  * <h2>Why exactly once</h2>
  *
  * <p>For each topic partition PostgreSQL stores the next offset to write, in the table {@code sink_offsets}. A write is
@@ -109,7 +89,7 @@
  *
  * <ul>
  *   <li>All classes of a task belong to the task's thread, and none has a lock. Only counters for metrics are read by
- *       other threads, and only {@code BatchTransactions} starts one.
+ *       other threads.
  *   <li>The observer hears an outcome only after the transaction has committed.
  *   <li>{@code preCommit} writes nothing. It never returns an offset beyond a record that is not written.
  * </ul>

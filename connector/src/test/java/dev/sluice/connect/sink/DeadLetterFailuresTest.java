@@ -107,23 +107,6 @@ class DeadLetterFailuresTest extends SinkTaskFixture {
     }
 
     @Test
-    void namesNoRecordThatABatchInTheBackgroundStores() {
-        Map<String, String> lingering = deadLetters();
-        lingering.put(QueueSinkConfig.LINGER_MS, "60000");
-        lingering.put(QueueSinkConfig.BATCH_SIZE, "3");
-        produce(ORDERS_0, 0, 3);
-        try (FakeWorker worker = worker().start(lingering)) {
-            worker.poll();
-            failures.incrementAndGet(); // The converter has refused offset 3.
-            produce(ORDERS_0, 4, 8);
-            assertThatThrownBy(worker::poll)
-                    .isExactlyInstanceOf(ConnectException.class)
-                    .hasMessageContaining("{orders-0=4}");
-        }
-        assertThat(offsets()).containsExactly("orders-sink|orders|0|3");
-    }
-
-    @Test
     void endsTheTaskAlsoIfNothingFollows() {
         produce(ORDERS_0, 0, 3);
         try (FakeWorker worker = worker().start(deadLetters())) {

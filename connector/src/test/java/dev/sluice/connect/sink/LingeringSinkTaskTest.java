@@ -9,7 +9,7 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.connect.sink.SinkRecord;
 import org.jspecify.annotations.Nullable;
 
-/** The promises of a sink task that lingers, and so writes in the background, on a worker in memory. */
+/** The promises of a sink task that lingers, on a worker in memory. */
 class LingeringSinkTaskTest extends SinkTaskContract {
     @Override
     protected Host host(String url, Map<String, String> properties) {

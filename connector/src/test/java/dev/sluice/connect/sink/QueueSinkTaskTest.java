@@ -108,6 +108,78 @@ class QueueSinkTaskTest extends SinkTaskFixture {
     }
 
     @Nested
+    class WithLinger {
+        private static final int BATCH = 50;
+
+        private Map<String, String> lingering() {
+            return properties(
+                    QueueSinkConfig.LINGER_MS, "60000",
+                    QueueSinkConfig.BATCH_SIZE, String.valueOf(BATCH),
+                    QueueSinkConfig.LOCK_TIMEOUT_MS, "100");
+        }
+
+        @Test
+        void aRevokedPartitionGoesToItsNextOwnerWhileTheOthersStay() {
+            produce(ORDERS_0, 0, 30);
+            produce(ORDERS_1, 0, 60);
+            try (FakeWorker worker = worker().start(lingering());
+                    FakeWorker other = worker()) {
+                worker.poll();
+                worker.poll(); // The rest is held.
+                worker.revoke(List.of(ORDERS_1));
+                assertThat(worker.group).containsEntry(ORDERS_1, 20L).containsEntry(ORDERS_0, 30L);
+                other.group.putAll(worker.group);
+                other.start(lingering());
+                other.revoke(List.of(ORDERS_0));
+                produce(ORDERS_1, 60, 70);
+                other.poll();
+                other.commit();
+                produce(ORDERS_0, 30, 30 + BATCH);
+                worker.poll();
+                worker.commit();
+                assertThat(other.group).containsEntry(ORDERS_1, 70L);
+                assertThat(worker.group).containsEntry(ORDERS_0, 30L + BATCH);
+                other.revoke(List.of(ORDERS_1));
+                worker.group.putAll(other.group);
+                worker.assign(List.of(ORDERS_1));
+                produce(ORDERS_1, 70, 70 + BATCH);
+                worker.poll();
+                worker.commit();
+                assertThat(worker.group).containsEntry(ORDERS_1, 70L + BATCH);
+            }
+            assertThat(stored()).hasSize(30 + BATCH + 70 + BATCH).doesNotHaveDuplicates();
+            assertThat(offsets())
+                    .containsExactly("orders-sink|orders|0|" + (30 + BATCH), "orders-sink|orders|1|" + (70 + BATCH));
+        }
+
+        @Test
+        void parkedMessagesAreReleasedAfterABatchAlthoughTheTaskHoldsRecords() throws SQLException {
+            produce(ORDERS_0, 0, BATCH);
+            try (FakeWorker worker = new FakeWorker(new QueueSinkTask(), topics, BATCH).start(lingering())) {
+                worker.poll();
+                produce(ORDERS_0, BATCH, 2 * BATCH + 10);
+                try (Connection holder = postgres.dataSource().getConnection();
+                        Statement statement = holder.createStatement()) {
+                    holder.setAutoCommit(false);
+                    statement.execute("select from sluice.partitions for update");
+                    worker.poll();
+                    holder.rollback();
+                    holder.setAutoCommit(true);
+                }
+                assertThat(postgres.query("select count(*) from sluice.parked")).containsExactly("" + BATCH);
+                worker.poll(); // Ten records are held from here on.
+                await().until(() -> {
+                    int end = topics.get(ORDERS_0).size();
+                    produce(ORDERS_0, end, end + BATCH);
+                    worker.poll();
+                    return postgres.query("select from sluice.parked").isEmpty();
+                });
+                assertThat(stored()).hasSize(topics.get(ORDERS_0).size() - 10);
+            }
+        }
+    }
+
+    @Nested
     class AfterARestart {
         @Test
         void itContinuesAtTheStoredOffsetWhereverTheConsumerGroupStands() {
