@@ -310,9 +310,9 @@ public final class QueueSinkTask extends SinkTask {
             task.database.checkSchema();
             recreated.failIfAny(task.database.writer());
             task.duties.storeTopics();
-            boolean isLocated = positions.locate(records, task.database.writer(), context);
-            boolean isSettled = positions.settleAttempts(task.database.writer());
-            if (isLocated || isSettled) {
+            positions.locate(records, task.database.writer(), context);
+            positions.settleAttempts(task.database.writer());
+            if (positions.takeMoved()) {
                 task.batches.dropStored();
             }
             task.batches.accept(records);

@@ -31,6 +31,9 @@ final class SinkPositions {
     /** The position of the last record: the next record often has the same. */
     private @Nullable SinkPosition last;
 
+    /** Whether a stored offset was read, and held records may lie below it. It stays if a later read fails. */
+    private boolean hasMoved;
+
     /** Adds partitions. Their stored offsets are unknown until {@link #resume} or {@link #locate} reads them. */
     void open(String source, Collection<TopicPartition> partitions) {
         last = null;
@@ -105,18 +108,14 @@ final class SinkPositions {
     /**
      * Reads the stored offsets that are unknown. If Connect has delivered records from beyond a stored offset, the task
      * drops them and has Connect go back.
-     *
-     * @return whether one was unknown
      */
-    boolean locate(Collection<SinkRecord> delivered, QueueWriter writer, SinkTaskContext context) {
-        boolean any = false;
+    void locate(Collection<SinkRecord> delivered, QueueWriter writer, SinkTaskContext context) {
         for (SinkPosition position : positions.values()) {
             if (!position.isKnown()) {
                 locate(position, delivered, writer, context);
-                any = true;
+                hasMoved = true;
             }
         }
-        return any;
     }
 
     private void locate(
@@ -153,9 +152,8 @@ final class SinkPositions {
         }
     }
 
-    /** Finds out whether writes of unknown outcome have committed. Returns true if one has. */
-    boolean settleAttempts(QueueWriter writer) {
-        boolean any = false;
+    /** Finds out whether writes of unknown outcome have committed. */
+    void settleAttempts(QueueWriter writer) {
         for (SinkPosition position : positions.values()) {
             if (!position.hasUnsettledAttempt()) {
                 continue;
@@ -167,10 +165,16 @@ final class SinkPositions {
                         position.sourcePartition,
                         stored.getAsLong());
                 position.moveTo(stored.getAsLong());
-                any = true;
+                hasMoved = true;
             }
         }
-        return any;
+    }
+
+    /** Returns true if a stored offset was read since the last call. */
+    boolean takeMoved() {
+        boolean moved = hasMoved;
+        hasMoved = false;
+        return moved;
     }
 
     /** Returns the offsets that Connect may commit, given its own positions. */

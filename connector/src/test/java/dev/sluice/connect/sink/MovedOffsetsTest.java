@@ -3,7 +3,13 @@ package dev.sluice.connect.sink;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import dev.sluice.queue.FaultyProxy;
 import dev.sluice.queue.write.SourceMovedException;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 
 /** Another task, an operator or a restored backup moves the offset that a sink task writes from. */
@@ -89,6 +95,40 @@ class MovedOffsetsTest extends SinkTaskFixture {
             worker.pollAll();
         }
         assertThat(storedNames()).isEqualTo(names(ORDERS_0, 30, 100));
+    }
+
+    /** The task learns of the commit from one partition, and loses the other before it can ask about that. */
+    @Test
+    void whatACommitOfUnknownOutcomeHasStoredIsNotStoredAgainIfAPartitionIsRevoked() throws SQLException {
+        produce(ORDERS_0, 0, 5);
+        produce(ORDERS_1, 0, 5);
+        try (var proxy = new FaultyProxy(postgres.url())) {
+            Map<String, String> properties = properties(proxy.url());
+            properties.put(QueueSinkConfig.DEDUP_WINDOW_MS, "0");
+            properties.put(QueueSinkConfig.WRITE_TIMEOUT_MS, "1000");
+            try (FakeWorker worker = worker().start(properties)) {
+                worker.poll(); // Makes the partitions of the queue.
+                produce(ORDERS_0, 5, 25);
+                produce(ORDERS_1, 5, 25);
+                proxy.dropNextCommitAnswerAndGoDown();
+                worker.poll();
+                assertThat(offsets()).containsExactly("orders-sink|orders|0|25", "orders-sink|orders|1|25");
+                proxy.down(false);
+                try (Connection holder = postgres.dataSource().getConnection();
+                        Statement statement = holder.createStatement()) {
+                    holder.setAutoCommit(false);
+                    statement.execute("select from sluice.sink_offsets where partition = 1 for update");
+                    worker.poll();
+                    holder.rollback();
+                    holder.setAutoCommit(true);
+                }
+                assertThat(worker.failures).hasSize(2);
+                worker.revoke(List.of(ORDERS_1));
+                worker.pollAll();
+                assertThat(worker.group).containsEntry(ORDERS_0, 25L);
+            }
+        }
+        assertThat(stored()).hasSize(50).doesNotHaveDuplicates();
     }
 
     @Test
