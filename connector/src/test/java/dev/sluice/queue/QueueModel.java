@@ -432,10 +432,11 @@ final class QueueModel {
 
     /** Checks every cursor in the database. */
     void checkCursors(TestPostgres postgres) {
-        for (String row : postgres.query(
-                "select l.group_name, l.queue, l.partition, l.position,"
-                        + " array(select s from generate_series(l.position + 1, l.head) s where s <@ c.acked), l.head, l.lag"
-                        + " from sluice.group_lag l join sluice.cursors c on c.group_id = l.group_id and c.partition_id = l.partition_id")) {
+        for (String row : postgres.query("select l.group_name, l.queue, l.partition, l.position,"
+                + " array(select s from generate_series(l.position + 1, l.head) s where s <@"
+                + " c.acked), l.head, l.lag"
+                + " from sluice.group_lag l join sluice.cursors c on c.group_id = l.group_id and"
+                + " c.partition_id = l.partition_id")) {
             String[] columns = row.split("\\|", -1);
             checkCursor(
                     columns[0],

@@ -54,7 +54,8 @@ public record DrainSettings(boolean toKafka, Duration storedTimeout) {
             10_000,
             "The time in ms that a transaction waits for more messages if it is not full. If 0, a small transaction"
                     + " waits only for the next pushes of the clients that the last one has answered, until a"
-                    + " millisecond after its commit. While the drain writes one transaction, the next collects messages"
+                    + " millisecond after its commit. While the drain writes one transaction, the next"
+                    + " collects messages"
                     + " in any case.");
     static final Key<Duration> RESTART_BACKOFF = GROUP.millis(
             "drain.restart.backoff.ms",

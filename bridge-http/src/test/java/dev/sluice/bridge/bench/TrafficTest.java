@@ -92,11 +92,11 @@ class TrafficTest {
         ByteBuffer ack = pop.answered(0, answer(200, popped(1, 2)), 0);
         assertThat(ack).isNotNull();
         assertThat(JSON.readTree(body(ack, "POST /api/v1/ack/batch")))
-                .isEqualTo(
-                        JSON.readTree(
-                                "{\"acknowledgments\":["
-                                        + "{\"transactionId\":\"t-1\",\"partitionId\":\"p-1\",\"leaseId\":\"l-1\",\"status\":\"completed\"},"
-                                        + "{\"transactionId\":\"t-2\",\"partitionId\":\"p-2\",\"leaseId\":\"l-2\",\"status\":\"completed\"}]}"));
+                .isEqualTo(JSON.readTree("{\"acknowledgments\":["
+                        + "{\"transactionId\":\"t-1\",\"partitionId\":\"p-1\","
+                        + "\"leaseId\":\"l-1\",\"status\":\"completed\"},"
+                        + "{\"transactionId\":\"t-2\",\"partitionId\":\"p-2\","
+                        + "\"leaseId\":\"l-2\",\"status\":\"completed\"}]}"));
         assertThat(pop.messages()).isZero();
         assertThat(pop.answered(0, answer(200, "[{\"success\":true},{\"success\":false}]"), 0))
                 .isNull();

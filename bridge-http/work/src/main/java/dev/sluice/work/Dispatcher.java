@@ -139,7 +139,10 @@ final class Dispatcher {
         }
     }
 
-    /** Stores what is there, as far as PostgreSQL answers within the time, and ends the thread. */
+    /**
+     * Stores the outcomes that are left, and ends the thread. If PostgreSQL does not answer within the timeout, the
+     * outcomes are not stored.
+     */
     boolean close(Duration timeout) throws InterruptedException {
         closed = true;
         wake();

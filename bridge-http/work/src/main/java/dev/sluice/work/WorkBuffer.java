@@ -269,7 +269,8 @@ public final class WorkBuffer implements AutoCloseable {
             CloseReport left = closeAndReport();
             if (left.givenBack() > 0 || left.stuck() > 0 || !left.isStored()) {
                 log.warn(
-                        "Closed the work buffer with works left; other engines run them again given_back={} stuck={} stored={}",
+                        "Closed the work buffer with works left; other engines run them again given_back={}"
+                                + " stuck={} stored={}",
                         left.givenBack(),
                         left.stuck(),
                         left.isStored());

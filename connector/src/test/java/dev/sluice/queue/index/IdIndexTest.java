@@ -62,12 +62,12 @@ class IdIndexTest {
     private long fillOneByOne(int head) {
         push(1, 1);
         long partition = sluice.partition("p");
-        sluice.postgres.execute(
-                "insert into sluice.segments (partition_id, first_seq, last_seq, ids, transaction_ids, payloads, payload_bytes)"
-                        + " select " + partition
-                        + ", i, i, array[gen_random_uuid()], array['t' || i], array[repeat('x', 200)], 200"
-                        + " from generate_series(2, " + head + ") i;"
-                        + " update sluice.partitions set head = " + head);
+        sluice.postgres.execute("insert into sluice.segments (partition_id, first_seq, last_seq, ids, transaction_ids,"
+                + " payloads, payload_bytes)"
+                + " select " + partition
+                + ", i, i, array[gen_random_uuid()], array['t' || i], array[repeat('x', 200)], 200"
+                + " from generate_series(2, " + head + ") i;"
+                + " update sluice.partitions set head = " + head);
         sluice.postgres.execute("vacuum analyze sluice.segments");
         return partition;
     }
@@ -247,7 +247,8 @@ class IdIndexTest {
     private void requireFound(long partition, SplittableRandom random, List<String> others) throws SQLException {
         var expected = new HashMap<String, List<Long>>();
         for (String row : sluice.postgres.query(
-                "select distinct t.id, s.first_seq from sluice.segments s join sluice.partitions p on p.id = s.partition_id"
+                "select distinct t.id, s.first_seq from sluice.segments s join sluice.partitions p on p.id ="
+                        + " s.partition_id"
                         + " cross join lateral unnest(s.transaction_ids) as t (id) where s.last_seq >= p.tail"
                         + " order by 2 desc")) {
             String[] columns = row.split("\\|", -1);

@@ -53,7 +53,8 @@ class ArrayBytesTest {
     @Test
     void haveTimesBeforeAndAfterTheYear2000ToTheMicrosecond() throws SQLException {
         ArrayBytes array = read(
-                "select array_send(array['1969-07-20T20:17:40.000001Z', null, '2031-01-02T03:04:05.999999Z']::timestamptz[])",
+                "select array_send(array['1969-07-20T20:17:40.000001Z', null,"
+                        + " '2031-01-02T03:04:05.999999Z']::timestamptz[])",
                 1);
 
         assertThat(array.time(0)).isEqualTo(Instant.parse("1969-07-20T20:17:40.000001Z"));

@@ -24,7 +24,8 @@ import javax.sql.DataSource;
  */
 final class DyingPool {
     static final String TABLE =
-            "create table runs (id uuid, pid bigint, crashes integer, attempt integer, has_ended boolean default false)";
+            "create table runs (id uuid, pid bigint, crashes integer, attempt integer, has_ended boolean"
+                    + " default false)";
 
     private DyingPool() {}
 

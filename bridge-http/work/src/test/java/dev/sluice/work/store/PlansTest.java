@@ -21,7 +21,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** The statements of the engine use indexes, also if the statistics of the server are wrong. */
 class PlansTest {
-    private static final Path FILES = Path.of("src/main/resources/dev/sluice/work/store");
+    private static final Path FILES = Path.of("src/main/resources")
+            .resolve(PlansTest.class.getPackageName().replace('.', '/'));
     private static final int QUEUES = 1_000;
 
     /** Accepted faults, as a part of their text. */
@@ -49,17 +50,23 @@ class PlansTest {
     private static void fill(TestPostgres postgres) {
         String rows = " from generate_series(1, " + QUEUES + ") i";
         postgres.execute("insert into sluice.queues (name) select 'q' || i" + rows
-                + "; insert into sluice.consumer_groups (queue_id, name, subscription_mode) select id, 'work', 'all' from sluice.queues"
+                + "; insert into sluice.consumer_groups (queue_id, name, subscription_mode) select id,"
+                + " 'work', 'all' from sluice.queues"
                 + "; insert into sluice.partitions (queue_id, name) select id, 'p' from sluice.queues"
                 + "; insert into sluice.cursors (group_id, partition_id, lane, position, available_at)"
-                + " select g.id, p.id, 2, 0, now() from sluice.partitions p join sluice.consumer_groups g on g.queue_id = p.queue_id"
-                + "; insert into sluice.segments (partition_id, first_seq, last_seq, ids, transaction_ids, payloads, payload_bytes)"
+                + " select g.id, p.id, 2, 0, now() from sluice.partitions p join sluice.consumer_groups g on"
+                + " g.queue_id = p.queue_id"
+                + "; insert into sluice.segments (partition_id, first_seq, last_seq, ids, transaction_ids,"
+                + " payloads, payload_bytes)"
                 + " select p.id, 1, 1, array[gen_random_uuid()], array['t'], array['{}'], 2 from sluice.partitions p"
                 + "; insert into sluice.work_types (queue) select 'q' || i" + rows
-                + "; insert into sluice.work_claims (id, queue_id, partition_id, first_seq, last_seq, closes, owner, lease_until)"
+                + "; insert into sluice.work_claims (id, queue_id, partition_id, first_seq, last_seq, closes,"
+                + " owner, lease_until)"
                 + " select gen_random_uuid(), i, i, 1, 1, false, gen_random_uuid(), now()" + rows
-                + "; insert into sluice.work_items (partition_id, seq, queue_id, partition_name, lane, message_id, transaction_id,"
-                + " payload, created_at, available_at, closes) select i, 1, i, 'p', 2, gen_random_uuid(), 't', '{}', now(), now(), false"
+                + "; insert into sluice.work_items (partition_id, seq, queue_id, partition_name, lane,"
+                + " message_id, transaction_id,"
+                + " payload, created_at, available_at, closes) select i, 1, i, 'p', 2, gen_random_uuid(),"
+                + " 't', '{}', now(), now(), false"
                 + rows
                 + "; insert into sluice.work_keys (queue_id, key, payload_hash, message_id)"
                 + " select i, 'k', sha256('x'), gen_random_uuid()" + rows
