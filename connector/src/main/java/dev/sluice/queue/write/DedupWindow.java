@@ -2,7 +2,6 @@ package dev.sluice.queue.write;
 
 import dev.sluice.queue.sql.Statements;
 import java.sql.Connection;
-import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayDeque;
@@ -20,10 +19,10 @@ import org.jspecify.annotations.Nullable;
  * Caches the transaction ids of messages within the deduplication window, for one writer: per partition the
  * {@link SeenIds} up to a head. The database keeps no index of them.
  *
- * <p>A flush calls {@link #catchUp} for each of its partitions under their row locks, calls {@link #verify} for the
- * hits, and after its commit {@link #committed} with what it has added. After a flush that did not commit there is
- * nothing to undo: an entry is valid up to a head, and the next flush compares that head with the one that it has
- * locked.
+ * <p>A flush calls {@link #readAhead} for its partitions under their row locks, calls {@link #catchUp} for each of
+ * them, calls {@link #verify} for the hits, and after its commit {@link #committed} with what it has added. After a
+ * flush that did not commit there is nothing to undo: an entry is valid up to a head, and the next flush compares that
+ * head with the one that it has locked.
  *
  * <p>The cache is exact because it is used under the partition's row lock. If the locked head is not the cached one,
  * another writer has added segments, or this one has without ids to cache; {@link #catchUp} reads these segments. It
@@ -46,8 +45,6 @@ final class DedupWindow {
     /** Ids of the bound for each partition of the bound. A partition takes at most 450 bytes beside its ids. */
     static final int IDS_PER_PARTITION = 8;
 
-    /** Rows fetched at a time while a partition is read. */
-    private static final int FETCH_ROWS = 256;
     /** The part of a bound that an eviction frees. */
     private static final int ROOM_DIVISOR = 32;
     /** Marks per window. When a mark leaves the window, the ids up to its head are removed. */
@@ -59,6 +56,7 @@ final class DedupWindow {
     private final int maxPartitions;
     private final LongSupplier nanoClock;
     private final Statements statements;
+    private final SeenSegments segments;
     private final Map<Long, CachedIds> byPartition = new HashMap<>();
     private long totalIds;
     /** Most ids of one partition since the last cut; {@link #maxIds} if there has been room since. */
@@ -75,6 +73,7 @@ final class DedupWindow {
         this.maxPartitions = maxPartitions;
         this.nanoClock = nanoClock;
         this.statements = Statements.read("dedup_window.sql", schema);
+        this.segments = new SeenSegments(schema);
         this.share = maxIds;
     }
 
@@ -97,37 +96,78 @@ final class DedupWindow {
     record Suspect(int messageIndex, long partitionId, long seq, String transactionId, Duration window) {}
 
     /**
+     * A partition that the flush has locked.
+     *
+     * @param head the seq of its newest message
+     * @param window how long a repeated id is a duplicate, more than zero
+     */
+    record Locked(long partitionId, long head, Duration window) {}
+
+    /**
+     * Reads what {@link #catchUp} will need of these partitions, with one statement for all of them. Changes no entry.
+     *
+     * @param partitions at most {@link SeenSegments#MAX_PARTITIONS}
+     */
+    SeenSegments.Ahead readAhead(Connection connection, List<Locked> partitions) throws SQLException {
+        long now = nanoClock.getAsLong();
+        endShare(now);
+        var wanted = new ArrayList<SeenSegments.Wanted>();
+        for (Locked partition : partitions) {
+            CachedIds usable = usable(partition, now);
+            CachedIds known = usable == null ? new CachedIds() : usable;
+            if (known.head != partition.head()) {
+                wanted.add(wanted(partition, known));
+            }
+        }
+        return segments.readAhead(connection, wanted);
+    }
+
+    /**
      * Brings the entry of a partition up to the locked head.
      *
-     * @param window how long a repeated id is a duplicate, more than zero
+     * @param ahead what {@link #readAhead} has read in the same transaction. If it lacks what the entry needs now, a
+     *     statement for this partition reads it
      * @return the entry, valid until the next use of the cache; pass it to {@link #committed}
      */
-    CachedIds catchUp(Connection connection, long partitionId, long head, Duration window) throws SQLException {
+    CachedIds catchUp(Connection connection, Locked partition, SeenSegments.Ahead ahead) throws SQLException {
         long now = nanoClock.getAsLong();
-        long windowNanos = window.toNanos();
-        if (now - sharedAt > sharedWindowNanos / IDLE_DIVISOR) {
-            share = maxIds;
-        }
-        CachedIds known = byPartition.get(partitionId);
-        boolean mayReadAll =
-                known != null && known.isCut && share == maxIds && now - known.cutAt > windowNanos / IDLE_DIVISOR;
-        if (known == null || known.head > head || known.windowNanos < windowNanos || mayReadAll) {
-            forget(partitionId);
+        endShare(now);
+        CachedIds known = usable(partition, now);
+        if (known == null) {
+            forget(partition.partitionId());
             known = new CachedIds();
         }
-        if (known.head != head) {
-            read(connection, partitionId, known, window);
+        if (known.head != partition.head()) {
+            read(connection, partition, known, ahead);
         }
         if (!known.isCached) {
-            byPartition.put(partitionId, known);
+            byPartition.put(partition.partitionId(), known);
             known.isCached = true;
         }
-        known.head = head;
-        known.windowNanos = windowNanos;
+        known.head = partition.head();
+        known.windowNanos = partition.window().toNanos();
         known.usedAt = now;
         count(known);
         keepWithinBounds();
         return known;
+    }
+
+    /** Lets partitions grow again if there has been room since the last cut. */
+    private void endShare(long now) {
+        if (now - sharedAt > sharedWindowNanos / IDLE_DIVISOR) {
+            share = maxIds;
+        }
+    }
+
+    /** Returns the entry of a partition; null if there is none, or if all of the window must be read again. */
+    private @Nullable CachedIds usable(Locked partition, long now) {
+        CachedIds known = byPartition.get(partition.partitionId());
+        if (known == null) {
+            return null;
+        }
+        long windowNanos = partition.window().toNanos();
+        boolean mayReadAll = known.isCut && share == maxIds && now - known.cutAt > windowNanos / IDLE_DIVISOR;
+        return known.head > partition.head() || known.windowNanos < windowNanos || mayReadAll ? null : known;
     }
 
     /** Returns the ids of the messages that suspects repeat, by index of the suspect's message. */
@@ -255,60 +295,28 @@ final class DedupWindow {
         }
     }
 
-    /** Reads the segments after the head of the entry. If that fails, the entry is unchanged. */
-    private void read(Connection connection, long partitionId, CachedIds known, Duration window) throws SQLException {
-        // A cached partition may grow into free space. A newly loaded one is limited to its share, so that loading it
-        // cannot evict a partition in use.
+    /**
+     * Returns what an entry lacks. A cached partition may grow into free space. A newly loaded one is limited to its
+     * share, so that loading it cannot evict a partition in use.
+     */
+    private SeenSegments.Wanted wanted(Locked partition, CachedIds known) {
         long most = known.counted == 0 ? share : Math.max(share, known.counted + maxIds - totalIds);
-        var newestFirst = new ArrayList<SegmentIds>();
-        long found = 0;
-        boolean more;
-        try (var statement = statements
-                        .on(connection, "seen")
-                        .set("partition", partitionId)
-                        .set("after", known.head)
-                        .set("window_ms", window.toMillis())
-                        .fetch((int) Math.min(FETCH_ROWS, most + 1));
-                ResultSet row = statement.query()) {
-            more = row.next();
-            while (more && found < most && row.getBoolean("inside")) {
-                var segment = new SegmentIds(row);
-                newestFirst.add(segment);
-                found += segment.hashes.length;
-                more = row.next();
-            }
-        }
-        if (more) { // The window or the room has ended, and the ids in the entry are older still.
-            known.ids.forgetBelow(Long.MAX_VALUE);
-        }
-        for (int i = newestFirst.size() - 1; i >= 0; i--) {
-            newestFirst.get(i).addTo(known.ids);
-        }
-        if (more && found >= most) {
-            known.cutAt(nanoClock.getAsLong());
-        }
-        known.cutTo((int) most, nanoClock.getAsLong());
+        return new SeenSegments.Wanted(partition.partitionId(), known.head, most, partition.window());
     }
 
-    /** The ids of a segment. */
-    private static final class SegmentIds {
-        private final long firstSeq;
-        private final long[] hashes;
-
-        SegmentIds(ResultSet row) throws SQLException {
-            firstSeq = row.getLong("first_seq");
-            String[] ids = (String[]) row.getArray("transaction_ids").getArray();
-            hashes = new long[ids.length];
-            for (int i = 0; i < ids.length; i++) {
-                hashes[i] = SeenIds.hash(ids[i]);
-            }
+    /** Reads the segments after the head of the entry. If that fails, the entry is unchanged. */
+    private void read(Connection connection, Locked partition, CachedIds known, SeenSegments.Ahead ahead)
+            throws SQLException {
+        SeenSegments.Wanted wanted = wanted(partition, known);
+        SeenSegments.Newest newest = segments.read(connection, wanted, ahead);
+        if (newest.isMore()) { // The window or the room has ended, and the ids in the entry are older still.
+            known.ids.forgetBelow(Long.MAX_VALUE);
         }
-
-        void addTo(SeenIds ids) {
-            for (int i = 0; i < hashes.length; i++) {
-                ids.add(hashes[i], firstSeq + i);
-            }
+        newest.addTo(known.ids);
+        if (newest.isMore() && newest.ids() >= wanted.most()) {
+            known.cutAt(nanoClock.getAsLong());
         }
+        known.cutTo((int) wanted.most(), nanoClock.getAsLong());
     }
 
     private void count(CachedIds known) {

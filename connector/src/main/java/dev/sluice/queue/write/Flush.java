@@ -85,6 +85,11 @@ public final class Flush {
             return head;
         }
 
+        /** Returns where the lock holds the partition, for the cache of transaction ids. */
+        DedupWindow.Locked locked() {
+            return new DedupWindow.Locked(partitionId, head, rules.dedupWindow);
+        }
+
         /** Returns how many scheduled messages the partition has. */
         long scheduled() {
             return scheduled;

@@ -151,12 +151,21 @@ final class FlushWriter {
     private Map<Integer, UUID> findDuplicates(Connection connection, Flush flush) throws SQLException {
         var inSegments = new ArrayList<Suspect>();
         var amongScheduled = new ArrayList<Suspect>();
+        var compared = new ArrayList<Run>();
         for (Run run : flush.runs()) {
             if (!run.dropsRepeats()) {
                 dedup.forget(run.partitionId()); // The cache would lack the ids of this flush.
             } else if (run.mayRepeat()) {
-                DedupWindow.CachedIds known =
-                        dedup.catchUp(connection, run.partitionId(), run.head(), run.dedupWindow());
+                compared.add(run);
+            }
+        }
+        for (int from = 0; from < compared.size(); from += SeenSegments.MAX_PARTITIONS) {
+            int to = Math.min(compared.size(), from + SeenSegments.MAX_PARTITIONS);
+            List<Run> piece = compared.subList(from, to);
+            SeenSegments.Ahead ahead =
+                    dedup.readAhead(connection, piece.stream().map(Run::locked).toList());
+            for (Run run : piece) {
+                DedupWindow.CachedIds known = dedup.catchUp(connection, run.locked(), ahead);
                 run.comparedWith(known);
                 suspect(flush, run, known, inSegments, amongScheduled);
             }

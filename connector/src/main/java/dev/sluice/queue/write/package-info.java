@@ -15,7 +15,8 @@
  *       in order of their ids, moves their heads, reads the options of their queues, and wakes the idle cursors.
  *       {@code TransactionId} reads the id of the transaction.
  *   <li>{@code DedupWindow} finds the messages whose transaction ids are in the segments, and {@code Scheduled} those
- *       whose transaction ids are scheduled.
+ *       whose transaction ids are scheduled. {@code SeenSegments} reads the ids that the cache lacks, with one
+ *       statement for all partitions of the flush.
  *   <li>The flush gives seqs to the messages that are due and are no duplicates. It encrypts payloads that arrive in
  *       clear for an encrypted queue.
  *   <li>{@code HeadClaim} corrects the heads, {@code SegmentCopy} copies the segments, and {@code Scheduled} stores the

@@ -1,14 +1,5 @@
 -- Statements of DedupWindow: transaction ids in the segments.
 
--- name: seen
--- The transaction ids after a seq, newest segments first. The rows come through a cursor, a few at a time. The reader
--- stops at the first row outside the window, or when its cache is full. The ids include those that a service
--- generated, because Kafka may deliver a message with such an id twice.
-select s.first_seq, s.transaction_ids, s.created_at > now() - :window_ms * interval '1 millisecond' as inside
-from sluice.segments s
-where s.partition_id = :partition and s.first_seq > :after
-order by s.first_seq desc;
-
 -- name: verify-seen
 -- The transaction ids at the seqs of a hit. Two index probes for each.
 select wanted.ordinal,

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sluice.queue.TestPostgres;
 import dev.sluice.queue.write.DedupWindow.CachedIds;
+import dev.sluice.queue.write.DedupWindow.Locked;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -50,7 +51,7 @@ class DedupWindowTest {
     }
 
     private CachedIds catchUp(long partition, long head) throws SQLException {
-        return window.catchUp(connection, partition, head, HOUR);
+        return window.catchUp(connection, new Locked(partition, head, HOUR), SeenSegments.Ahead.NOTHING);
     }
 
     private void letPass(Duration time) {
@@ -254,7 +255,8 @@ class DedupWindowTest {
         segments(1, 11, 20);
         Connection broken = postgres.dataSource().getConnection();
         broken.close();
-        assertThatThrownBy(() -> window.catchUp(broken, 1, 20, HOUR)).isInstanceOf(SQLException.class);
+        assertThatThrownBy(() -> window.catchUp(broken, new Locked(1, 20, HOUR), SeenSegments.Ahead.NOTHING))
+                .isInstanceOf(SQLException.class);
         assertThat(window.size()).isEqualTo(10);
         assertThat(knows(catchUp(1, 20), 11)).isTrue();
         assertThat(window.size()).isEqualTo(20);
