@@ -28,7 +28,7 @@ public record HandlerSettings(
         boolean keepsResults,
         Duration idempotencyWindow) {
     /** Longest timeout: 31 years. */
-    static final Duration MAX_TIMEOUT = Duration.ofDays(11_574);
+    public static final Duration MAX_TIMEOUT = Duration.ofDays(11_574);
 
     /** Five minutes, the default policy, three crashes, a window of a day. */
     public static final HandlerSettings DEFAULT = new HandlerSettings(

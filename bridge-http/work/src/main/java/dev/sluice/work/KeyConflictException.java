@@ -8,7 +8,7 @@ public final class KeyConflictException extends RuntimeException {
     private final String storedHash;
     private final String givenHash;
 
-    KeyConflictException(Work work, WorkId other, String storedHash, String givenHash) {
+    public KeyConflictException(Work work, WorkId other, String storedHash, String givenHash) {
         super("idempotency key " + work.idempotencyKey() + " of type " + work.type() + " belongs to work " + other
                 + " with another payload: its SHA-256 is " + storedHash + ", that of this work is " + givenHash);
         this.other = other;

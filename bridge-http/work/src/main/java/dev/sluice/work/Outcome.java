@@ -2,6 +2,7 @@ package dev.sluice.work;
 
 import static java.util.Objects.requireNonNull;
 
+import dev.sluice.work.rules.JsonText;
 import java.time.Duration;
 import java.time.Instant;
 import org.jspecify.annotations.Nullable;

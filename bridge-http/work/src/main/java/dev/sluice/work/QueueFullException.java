@@ -7,7 +7,7 @@ public final class QueueFullException extends RuntimeException {
     private final long waiting;
     private final long most;
 
-    QueueFullException(String type, long waiting, long most, int more) {
+    public QueueFullException(String type, long waiting, long most, int more) {
         super(waiting + " works of type " + type + " wait, at most " + most + " may; did not enqueue " + more
                 + " more");
         this.waiting = waiting;

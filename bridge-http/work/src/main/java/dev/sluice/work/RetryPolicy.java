@@ -94,7 +94,7 @@ public record RetryPolicy(
     }
 
     /** Returns the policy after an error: that of the first rule that fits the error or one of its causes. */
-    RetryPolicy after(Throwable error) {
+    public RetryPolicy after(Throwable error) {
         for (Rule rule : rules) {
             int depth = 0;
             for (Throwable cause = error; cause != null && depth < 100; cause = cause.getCause(), depth++) {
@@ -112,7 +112,7 @@ public record RetryPolicy(
      * @param attempt its number, from 1
      * @param random gives numbers from 0 to less than 1
      */
-    Duration waitAfter(int attempt, DoubleSupplier random) {
+    public Duration waitAfter(int attempt, DoubleSupplier random) {
         long millis;
         if (!waits.isEmpty()) {
             millis = waits.get(Math.min(attempt, waits.size()) - 1).toMillis();

@@ -6,6 +6,7 @@ import static java.util.Objects.requireNonNull;
 import dev.sluice.queue.MessageHeaders;
 import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.PriorityLane;
+import dev.sluice.work.rules.Types;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.LinkedHashMap;
@@ -40,7 +41,7 @@ public record Work(
         Map<String, String> metadata) {
 
     /** Longest name of a type. */
-    public static final int MAX_TYPE_LENGTH = 200;
+    public static final int MAX_TYPE_LENGTH = Types.MAX_LENGTH;
 
     /**
      * Checks the values.

@@ -1,25 +1,17 @@
 package dev.sluice.work;
 
-import dev.sluice.queue.MessageHeaders;
 import dev.sluice.queue.PayloadCipher;
 import dev.sluice.queue.QueueException;
-import dev.sluice.queue.sql.QueueSchema;
-import dev.sluice.queue.write.WakeUps;
-import dev.sluice.work.store.ItemRows.Cancelled;
-import dev.sluice.work.store.KeyRows.FinishedKey;
-import dev.sluice.work.store.KeyRows.QueueKey;
-import dev.sluice.work.store.TypeRows;
+import dev.sluice.work.engine.EngineSettings;
+import dev.sluice.work.engine.Operations;
+import dev.sluice.work.rules.Types;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
-import java.util.Set;
 import java.util.function.LongSupplier;
-import java.util.stream.Collectors;
 import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -34,25 +26,10 @@ import org.slf4j.LoggerFactory;
 public final class WorkBuffer implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(WorkBuffer.class);
 
-    private static final Duration CLOSE = Duration.ofSeconds(5);
+    private final Operations operations;
 
-    private final EngineSettings settings;
-    private final Tables tables;
-    private final Enqueuer enqueuer;
-    private final Room room;
-    private final Engine engine;
-    private final @Nullable WakeUps wakeUps;
-    private @Nullable CloseReport report;
-
-    private WorkBuffer(Builder builder) {
-        this.settings = builder.settings();
-        this.tables = Tables.of(builder.dataSource, settings);
-        this.enqueuer = new Enqueuer(builder.dataSource, tables, settings, this::written, this::scheduled);
-        this.room = new Room(settings.maxQueueSize(), settings.blocksWhenFull(), this::waiting, builder.nanos);
-        var types = new ArrayList<HandledType>();
-        builder.handlers.forEach((type, handler) -> types.add(new HandledType(type, handler, builder.ofType(type))));
-        this.engine = new Engine(builder.dataSource, tables, settings, types, builder.nanos, enqueuer::releaseDue);
-        this.wakeUps = settings.listens() ? new WakeUps(builder.dataSource, settings.schema(), this::heard) : null;
+    private WorkBuffer(Operations operations) {
+        this.operations = operations;
     }
 
     /**
@@ -63,34 +40,6 @@ public final class WorkBuffer implements AutoCloseable {
      */
     public static Builder builder(DataSource dataSource) {
         return new Builder(dataSource);
-    }
-
-    private void start() {
-        for (HandledType type : engine.types()) {
-            type.state(enqueuer.open(type.name()));
-        }
-        enqueuer.start();
-        if (wakeUps != null) {
-            wakeUps.start();
-        }
-        engine.start();
-    }
-
-    private void written(Set<String> queues) {
-        queues.forEach(engine.dispatcher()::arrivedIn);
-        if (wakeUps != null) {
-            wakeUps.tell(queues);
-        }
-    }
-
-    private void scheduled() {
-        engine.dispatcher().lookAgain();
-    }
-
-    private void heard(String queue) {
-        engine.dispatcher().arrivedIn(queue);
-        engine.dispatcher().lookAgain();
-        engine.dispatcher().refresh();
     }
 
     /**
@@ -113,15 +62,7 @@ public final class WorkBuffer implements AutoCloseable {
      * @return a result for each, in the same order
      */
     public List<Enqueued> enqueue(List<Work> works) throws InterruptedException {
-        if (works.isEmpty()) {
-            return List.of();
-        }
-        for (Map.Entry<String, Long> type : works.stream()
-                .collect(Collectors.groupingBy(Work::type, Collectors.counting()))
-                .entrySet()) {
-            room.take(type.getKey(), Math.toIntExact(type.getValue()));
-        }
-        return enqueuer.enqueue(works);
+        return operations.enqueue(works);
     }
 
     /**
@@ -134,15 +75,12 @@ public final class WorkBuffer implements AutoCloseable {
      * @throws IllegalArgumentException if the payload is no JSON text
      */
     public Enqueued enqueue(Connection connection, Work work) throws SQLException {
-        return enqueuer.enqueue(connection, work);
+        return operations.enqueue(connection, work);
     }
 
     /** Returns how many works of a type wait that no engine has claimed, without those that are scheduled. */
     public long waiting(String type) {
-        return tables.transactions()
-                .run(
-                        "could not count the works of type " + type,
-                        connection -> tables.types().waiting(connection, Types.queue(type)));
+        return operations.waiting(type);
     }
 
     /**
@@ -150,12 +88,12 @@ public final class WorkBuffer implements AutoCloseable {
      * programs notice within their poll interval.
      */
     public void pause(String type) {
-        change(type, (connection, queue) -> tables.types().pause(connection, queue));
+        operations.pause(type);
     }
 
     /** Lets engines claim works of a type again. */
     public void resume(String type) {
-        change(type, (connection, queue) -> tables.types().resume(connection, queue));
+        operations.resume(type);
     }
 
     /**
@@ -164,27 +102,7 @@ public final class WorkBuffer implements AutoCloseable {
      * @param concurrency at most as many as the engine runs in total; null: as its handler is set up
      */
     public void concurrency(String type, @Nullable Integer concurrency) {
-        if (concurrency != null && concurrency < 1) {
-            throw new IllegalArgumentException("concurrency must be at least 1, was " + concurrency);
-        }
-        change(type, (connection, queue) -> tables.types().setConcurrency(connection, queue, concurrency));
-    }
-
-    private interface Change {
-        void on(Connection connection, String queue) throws SQLException;
-    }
-
-    private void change(String type, Change change) {
-        Types.check(type);
-        String queue = Types.queue(type);
-        tables.transactions().run("could not change type " + type, connection -> {
-            change.on(connection, queue);
-            return true;
-        });
-        engine.dispatcher().refresh();
-        if (wakeUps != null) {
-            wakeUps.tell(List.of(queue));
-        }
+        operations.concurrency(type, concurrency);
     }
 
     /**
@@ -195,53 +113,7 @@ public final class WorkBuffer implements AutoCloseable {
      * @return whether the work is gone already
      */
     public boolean cancel(String type, WorkId id) {
-        Types.check(type);
-        Optional<TypeRows.State> known = tables.transactions()
-                .run(
-                        "could not read type " + type,
-                        connection -> tables.types().load(connection, List.of(Types.queue(type))).stream()
-                                .findFirst());
-        if (known.isEmpty()) {
-            return false;
-        }
-        TypeRows.State state = known.get();
-        boolean isGone = tables.transactions().run("could not cancel work " + id, connection -> {
-            Optional<Cancelled> waiting = tables.items().cancelWaiting(connection, state.queueId(), id.value());
-            if (waiting.isPresent()) {
-                dropped(connection, state, id, waiting.get());
-            } else {
-                tables.cancels().add(connection, state.queueId(), id.value());
-            }
-            return waiting.isPresent();
-        });
-        engine.dispatcher().refresh();
-        engine.dispatcher().arrivedIn(state.queue());
-        if (wakeUps != null) {
-            wakeUps.tell(List.of(state.queue()));
-        }
-        return isGone;
-    }
-
-    /** Frees the key and the partition of a work that was cancelled while it waited. */
-    private void dropped(Connection connection, TypeRows.State state, WorkId id, Cancelled work) throws SQLException {
-        String key = settings.cipher()
-                .open(state.queue(), MessageHeaders.ofStored(work.headers()))
-                .get(Begun.KEY_HEADER);
-        if (key != null) {
-            Duration window = engine.types().stream()
-                    .filter(type -> type.queue().equals(state.queue()))
-                    .findFirst()
-                    .map(HandledType::settings)
-                    .orElse(HandlerSettings.DEFAULT)
-                    .idempotencyWindow();
-            tables.keys()
-                    .finish(
-                            connection,
-                            List.of(new FinishedKey(new QueueKey(state.queueId(), key), id.value(), window, null)));
-        }
-        if (work.closes()) {
-            tables.taking().open(connection, Types.GROUP, List.of(work.partitionId()));
-        }
+        return operations.cancel(type, id);
     }
 
     /**
@@ -251,15 +123,8 @@ public final class WorkBuffer implements AutoCloseable {
      *
      * @return what was left. A further call returns the same
      */
-    public synchronized CloseReport closeAndReport() throws InterruptedException {
-        if (report == null) {
-            report = engine.close();
-            enqueuer.close(CLOSE);
-            if (wakeUps != null) {
-                wakeUps.close();
-            }
-        }
-        return report;
+    public CloseReport closeAndReport() throws InterruptedException {
+        return operations.close();
     }
 
     /** Closes the buffer as {@link #closeAndReport} does, and logs what was left. */
@@ -435,14 +300,11 @@ public final class WorkBuffer implements AutoCloseable {
          * @throws QueueException if PostgreSQL failed
          */
         public WorkBuffer start() {
-            var buffer = new WorkBuffer(this);
-            if (appliesSchema) {
-                QueueSchema.apply(dataSource, schema);
-            } else {
-                QueueSchema.verify(dataSource, schema);
-            }
-            buffer.start();
-            return buffer;
+            var registered = new LinkedHashMap<String, Operations.Registered>();
+            handlers.forEach((type, handler) -> registered.put(type, new Operations.Registered(handler, ofType(type))));
+            var operations = new Operations(dataSource, settings(), registered, nanos);
+            operations.start(appliesSchema);
+            return new WorkBuffer(operations);
         }
     }
 }

@@ -4,7 +4,7 @@ package dev.sluice.work;
 public final class WorkTimeoutException extends Exception {
     private static final long serialVersionUID = 1L;
 
-    WorkTimeoutException(String message) {
+    public WorkTimeoutException(String message) {
         super(message);
     }
 }

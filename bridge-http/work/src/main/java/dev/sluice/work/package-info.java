@@ -52,6 +52,12 @@
  * <p>Every statement that ends a claim or an item names its owner and finds no row if another engine has taken over.
  * Then the result of the handler is dropped: it comes too late.
  *
+ * <h2>Packages</h2>
+ *
+ * <p>This package is the API: the door {@code WorkBuffer}, and the values that a program and a handler use. Behind the
+ * door, {@code engine} claims works and runs their handlers, {@code store} has the tables, and {@code rules} has the
+ * names in the queue and the check of JSON. The values know none of {@code engine} and {@code store}.
+ *
  * <h2>Rules</h2>
  *
  * <ul>

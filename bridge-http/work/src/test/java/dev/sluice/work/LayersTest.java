@@ -8,10 +8,13 @@ import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
 
+import com.tngtech.archunit.core.domain.JavaClass;
 import com.tngtech.archunit.core.importer.ImportOption.DoNotIncludeTests;
 import com.tngtech.archunit.junit.AnalyzeClasses;
 import com.tngtech.archunit.junit.ArchTest;
 import com.tngtech.archunit.lang.ArchRule;
+import com.tngtech.archunit.library.dependencies.SliceAssignment;
+import com.tngtech.archunit.library.dependencies.SliceIdentifier;
 
 @AnalyzeClasses(packages = "dev.sluice.work", importOptions = DoNotIncludeTests.class)
 class LayersTest {
@@ -41,7 +44,47 @@ class LayersTest {
             .callMethodWhere(target(nameMatching("now|system.*|millis|instant"))
                     .and(target(owner(resideInAPackage("java.time..")))));
 
+    /** The door is a slice of its own: the values of the API know nothing of what is behind it. */
     @ArchTest
-    static final ArchRule packagesDoNotDependOnEachOtherInARing =
-            slices().matching("dev.sluice.(work..)").should().beFreeOfCycles();
+    static final ArchRule theDoorTheValuesAndThePackagesDoNotDependOnEachOtherInARing =
+            slices().assignedFrom(new Slices()).should().beFreeOfCycles();
+
+    @ArchTest
+    static final ArchRule onlyTheDoorUsesTheEngine = noClasses()
+            .that()
+            .resideOutsideOfPackage("dev.sluice.work.engine")
+            .and()
+            .doNotBelongToAnyOf(WorkBuffer.class)
+            .should()
+            .dependOnClassesThat()
+            .resideInAPackage("dev.sluice.work.engine");
+
+    @ArchTest
+    static final ArchRule onlyTheEngineUsesTheTables = noClasses()
+            .that()
+            .resideOutsideOfPackages("dev.sluice.work.engine", "dev.sluice.work.store")
+            .should()
+            .dependOnClassesThat()
+            .resideInAPackage("dev.sluice.work.store");
+
+    @ArchTest
+    static final ArchRule theTablesAndTheRulesUseNothingElseOfTheEngine = noClasses()
+            .that()
+            .resideInAnyPackage("dev.sluice.work.store", "dev.sluice.work.rules")
+            .should()
+            .dependOnClassesThat()
+            .resideInAnyPackage("dev.sluice.work", "dev.sluice.work.engine");
+
+    private static final class Slices implements SliceAssignment {
+        @Override
+        public SliceIdentifier getIdentifierOf(JavaClass javaClass) {
+            boolean isDoor = javaClass.getName().startsWith(WorkBuffer.class.getName());
+            return SliceIdentifier.of(isDoor ? "the door" : javaClass.getPackageName());
+        }
+
+        @Override
+        public String getDescription() {
+            return "the door, the values and the packages";
+        }
+    }
 }

@@ -1,11 +1,11 @@
-package dev.sluice.work;
+package dev.sluice.work.rules;
 
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 
 /** Checks that bytes are one JSON text (RFC 8259) in UTF-8. Parses without recursion, so depth costs no stack. */
-final class JsonText {
+public final class JsonText {
     private static final int MAX_DEPTH = 1000;
 
     private final String text;
@@ -20,7 +20,7 @@ final class JsonText {
      *
      * @throws IllegalArgumentException if it is not UTF-8 or not JSON; the message says where
      */
-    static void check(byte[] payload) {
+    public static void check(byte[] payload) {
         String text;
         try {
             text = StandardCharsets.UTF_8
@@ -192,7 +192,7 @@ final class JsonText {
     }
 
     /** Returns a text as a JSON string. Half of a surrogate pair becomes U+FFFD. */
-    static String quoted(String text) {
+    public static String quoted(String text) {
         var json = new StringBuilder(text.length() + 2).append('"');
         for (int i = 0; i < text.length(); i++) {
             char c = text.charAt(i);

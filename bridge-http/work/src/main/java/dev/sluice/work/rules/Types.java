@@ -1,4 +1,4 @@
-package dev.sluice.work;
+package dev.sluice.work.rules;
 
 import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.PriorityLane;
@@ -12,19 +12,22 @@ import java.util.regex.Pattern;
  * names no partition goes to the default one, which is another of them. A key that looks like one of these names gets
  * the prefix {@value #ESCAPE}.
  */
-final class Types {
+public final class Types {
     /** The consumer group of all engines. */
-    static final String GROUP = "work";
+    public static final String GROUP = "work";
 
-    static final String NAMESPACE = "work";
+    public static final String NAMESPACE = "work";
 
     /** The partitions of a lane. Few are enough, because a claim does not hold its partition. */
-    static final int PARTITIONS_OF_LANE = 16;
+    public static final int PARTITIONS_OF_LANE = 16;
+
+    /** Longest name of a type. */
+    public static final int MAX_LENGTH = 200;
 
     private static final String PREFIX = NAMESPACE + ".";
     private static final String SHARED = "~";
     private static final String ESCAPE = "=";
-    private static final Pattern TYPE = Pattern.compile("[A-Za-z0-9._-]{1," + Work.MAX_TYPE_LENGTH + "}");
+    private static final Pattern TYPE = Pattern.compile("[A-Za-z0-9._-]{1," + MAX_LENGTH + "}");
 
     private Types() {}
 
@@ -33,48 +36,48 @@ final class Types {
      *
      * @throws IllegalArgumentException if no type may have the name
      */
-    static void check(String type) {
+    public static void check(String type) {
         if (!TYPE.matcher(type).matches()) {
-            throw new IllegalArgumentException("type must be 1 to " + Work.MAX_TYPE_LENGTH
-                    + " letters, digits, dots, underscores and hyphens, was " + type);
+            throw new IllegalArgumentException(
+                    "type must be 1 to " + MAX_LENGTH + " letters, digits, dots, underscores and hyphens, was " + type);
         }
     }
 
     /** Checks a key. One character of its partition's name is reserved for the escape. */
-    static void checkKey(String what, String key) {
+    public static void checkKey(String what, String key) {
         NewMessage.checkName(what, key);
         NewMessage.checkName(what, partitionOfKey(key));
     }
 
     /** Returns the queue of a type. */
-    static String queue(String type) {
+    public static String queue(String type) {
         return PREFIX + type;
     }
 
     /** Returns the task of the queue of a type: its second dot-separated part. */
-    static String task(String type) {
+    public static String task(String type) {
         int dot = type.indexOf('.');
         return dot < 0 ? type : type.substring(0, dot);
     }
 
-    static String partitionOfKey(String key) {
+    public static String partitionOfKey(String key) {
         boolean looksShared = isShared(key) || key.startsWith(ESCAPE);
         return looksShared ? ESCAPE + key : key;
     }
 
     /** Returns one of the partitions of a lane. */
-    static String partitionOfLane(PriorityLane lane) {
+    public static String partitionOfLane(PriorityLane lane) {
         int number = ThreadLocalRandom.current().nextInt(PARTITIONS_OF_LANE);
         return SHARED + lane.text() + "." + (number < 10 ? "0" : "") + number;
     }
 
     /** Returns whether the works of a partition have no key. */
-    static boolean isShared(String partition) {
+    public static boolean isShared(String partition) {
         return partition.startsWith(SHARED) || partition.equals(NewMessage.DEFAULT_PARTITION);
     }
 
     /** Returns the key that is the name of a partition of a key. */
-    static String keyOf(String partition) {
+    public static String keyOf(String partition) {
         return partition.startsWith(ESCAPE) ? partition.substring(ESCAPE.length()) : partition;
     }
 }

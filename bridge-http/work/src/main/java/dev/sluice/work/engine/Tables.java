@@ -1,8 +1,9 @@
-package dev.sluice.work;
+package dev.sluice.work.engine;
 
 import dev.sluice.queue.read.QueueConfig;
 import dev.sluice.queue.read.Taking;
 import dev.sluice.queue.sql.Transactions;
+import dev.sluice.work.rules.Types;
 import dev.sluice.work.store.CancelRows;
 import dev.sluice.work.store.ClaimRows;
 import dev.sluice.work.store.ItemRows;

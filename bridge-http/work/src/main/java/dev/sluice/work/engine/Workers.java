@@ -1,4 +1,4 @@
-package dev.sluice.work;
+package dev.sluice.work.engine;
 
 import java.util.ArrayList;
 import java.util.Collection;

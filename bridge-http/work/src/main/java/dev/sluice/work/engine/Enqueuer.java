@@ -1,4 +1,4 @@
-package dev.sluice.work;
+package dev.sluice.work.engine;
 
 import dev.sluice.queue.MessageHeaders;
 import dev.sluice.queue.MessageIds;
@@ -12,6 +12,12 @@ import dev.sluice.queue.write.QueueWriter;
 import dev.sluice.queue.write.QueueWriterConfig;
 import dev.sluice.queue.write.WriterSession;
 import dev.sluice.queue.write.WriterTransaction;
+import dev.sluice.work.Enqueued;
+import dev.sluice.work.KeyConflictException;
+import dev.sluice.work.Work;
+import dev.sluice.work.WorkId;
+import dev.sluice.work.rules.JsonText;
+import dev.sluice.work.rules.Types;
 import dev.sluice.work.store.KeyRows.NewKey;
 import dev.sluice.work.store.KeyRows.QueueKey;
 import dev.sluice.work.store.KeyRows.TakenKey;

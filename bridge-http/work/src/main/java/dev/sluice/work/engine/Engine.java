@@ -1,6 +1,7 @@
-package dev.sluice.work;
+package dev.sluice.work.engine;
 
 import dev.sluice.queue.sql.Transactions;
+import dev.sluice.work.CloseReport;
 import dev.sluice.work.store.Orphans;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -14,8 +15,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The running part of a {@link WorkBuffer}: the workers, the dispatcher, and two threads that no handler can starve.
- * One renews leases, the other watches the handlers.
+ * The running part of a {@link dev.sluice.work.WorkBuffer}: the workers, the dispatcher, and two threads that no
+ * handler can starve. One renews leases, the other watches the handlers.
  */
 final class Engine {
     private static final Logger log = LoggerFactory.getLogger(Engine.class);

@@ -1,4 +1,4 @@
-package dev.sluice.work;
+package dev.sluice.work.engine;
 
 import dev.sluice.work.store.Place;
 import java.sql.Connection;

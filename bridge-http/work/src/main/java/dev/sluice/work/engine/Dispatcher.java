@@ -1,6 +1,6 @@
-package dev.sluice.work;
+package dev.sluice.work.engine;
 
-import dev.sluice.work.Claims.Claimed;
+import dev.sluice.work.engine.Claims.Claimed;
 import dev.sluice.work.store.ItemRows;
 import dev.sluice.work.store.TypeRows;
 import java.time.Duration;

@@ -1,8 +1,13 @@
-package dev.sluice.work;
+package dev.sluice.work.engine;
 
 import dev.sluice.queue.Message;
 import dev.sluice.queue.MessageHeaders;
 import dev.sluice.queue.PriorityLane;
+import dev.sluice.work.Context;
+import dev.sluice.work.HandlerSettings;
+import dev.sluice.work.Work;
+import dev.sluice.work.WorkId;
+import dev.sluice.work.rules.Types;
 import dev.sluice.work.store.Place;
 import java.time.Duration;
 import java.time.Instant;

@@ -1,6 +1,11 @@
-package dev.sluice.work;
+package dev.sluice.work.engine;
 
-import dev.sluice.work.Begun.Stop;
+import dev.sluice.work.Handler;
+import dev.sluice.work.Outcome;
+import dev.sluice.work.RetryPolicy;
+import dev.sluice.work.Work;
+import dev.sluice.work.WorkTimeoutException;
+import dev.sluice.work.engine.Begun.Stop;
 import java.time.Duration;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;

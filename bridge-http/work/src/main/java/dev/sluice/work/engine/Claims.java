@@ -1,11 +1,13 @@
-package dev.sluice.work;
+package dev.sluice.work.engine;
 
 import dev.sluice.queue.Message;
 import dev.sluice.queue.MessageHeaders;
 import dev.sluice.queue.PayloadCipher;
 import dev.sluice.queue.read.Taking.Taken;
 import dev.sluice.queue.sql.OutcomeUnknownException;
-import dev.sluice.work.Begun.History;
+import dev.sluice.work.HandlerSettings;
+import dev.sluice.work.engine.Begun.History;
+import dev.sluice.work.rules.Types;
 import dev.sluice.work.store.ClaimRows.NewClaim;
 import dev.sluice.work.store.ClaimRows.Recovered;
 import dev.sluice.work.store.ItemRows;

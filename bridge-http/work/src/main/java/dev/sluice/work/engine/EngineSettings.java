@@ -1,10 +1,10 @@
-package dev.sluice.work;
+package dev.sluice.work.engine;
 
 import dev.sluice.queue.PayloadCipher;
 import java.time.Duration;
 
 /**
- * Settings of an engine; {@link WorkBuffer.Builder} has a method for each.
+ * Settings of an engine; {@link dev.sluice.work.WorkBuffer.Builder} has a method for each.
  *
  * @param schema PostgreSQL schema of the queue
  * @param cipher decrypts payloads; encrypts errors and results of encrypted queues
@@ -19,7 +19,7 @@ import java.time.Duration;
  * @param pollInterval how long the engine waits for a wake-up before it looks by itself
  * @param listens whether a connection listens to other processes
  */
-record EngineSettings(
+public record EngineSettings(
         String schema,
         PayloadCipher cipher,
         int concurrency,
@@ -38,7 +38,7 @@ record EngineSettings(
 
     static final int MAX_CONCURRENCY = 10_000;
 
-    EngineSettings {
+    public EngineSettings {
         require(
                 concurrency >= 1 && concurrency <= MAX_CONCURRENCY,
                 "concurrency",

@@ -1,5 +1,8 @@
-package dev.sluice.work;
+package dev.sluice.work.engine;
 
+import dev.sluice.work.Handler;
+import dev.sluice.work.HandlerSettings;
+import dev.sluice.work.rules.Types;
 import dev.sluice.work.store.ItemRows;
 import dev.sluice.work.store.TypeRows;
 import java.util.ArrayDeque;

@@ -1,5 +1,6 @@
-package dev.sluice.work;
+package dev.sluice.work.engine;
 
+import dev.sluice.work.QueueFullException;
 import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;

@@ -1,4 +1,4 @@
-package dev.sluice.work;
+package dev.sluice.work.rules;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;

@@ -1,5 +1,6 @@
-package dev.sluice.work;
+package dev.sluice.work.engine;
 
+import dev.sluice.work.rules.JsonText;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.time.Instant;

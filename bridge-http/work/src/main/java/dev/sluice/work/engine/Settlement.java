@@ -1,5 +1,6 @@
-package dev.sluice.work;
+package dev.sluice.work.engine;
 
+import dev.sluice.work.rules.Types;
 import dev.sluice.work.store.ItemRows.Dead;
 import dev.sluice.work.store.ItemRows.Later;
 import dev.sluice.work.store.KeyRows.FinishedKey;

@@ -1,0 +1,227 @@
+package dev.sluice.work.engine;
+
+import dev.sluice.queue.MessageHeaders;
+import dev.sluice.queue.sql.QueueSchema;
+import dev.sluice.queue.write.WakeUps;
+import dev.sluice.work.CloseReport;
+import dev.sluice.work.Enqueued;
+import dev.sluice.work.Handler;
+import dev.sluice.work.HandlerSettings;
+import dev.sluice.work.Work;
+import dev.sluice.work.WorkId;
+import dev.sluice.work.rules.Types;
+import dev.sluice.work.store.ItemRows.Cancelled;
+import dev.sluice.work.store.KeyRows.FinishedKey;
+import dev.sluice.work.store.KeyRows.QueueKey;
+import dev.sluice.work.store.TypeRows;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.function.LongSupplier;
+import java.util.stream.Collectors;
+import javax.sql.DataSource;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What a {@link dev.sluice.work.WorkBuffer} does: it enqueues works, changes types and works, and has the engine that
+ * runs handlers. The methods are described there.
+ *
+ * <p>Safe for use by many threads.
+ */
+public final class Operations {
+    private static final Duration CLOSE = Duration.ofSeconds(5);
+
+    private final DataSource dataSource;
+    private final EngineSettings settings;
+    private final Tables tables;
+    private final Enqueuer enqueuer;
+    private final Room room;
+    private final Engine engine;
+    private final @Nullable WakeUps wakeUps;
+    private @Nullable CloseReport report;
+
+    /** A handler with its settings. */
+    public record Registered(Handler handler, HandlerSettings settings) {}
+
+    /**
+     * Makes operations that {@link #start} starts.
+     *
+     * @param handlers by type
+     * @param nanos the clock by which timeouts are measured
+     */
+    public Operations(
+            DataSource dataSource, EngineSettings settings, Map<String, Registered> handlers, LongSupplier nanos) {
+        this.dataSource = dataSource;
+        this.settings = settings;
+        this.tables = Tables.of(dataSource, settings);
+        this.enqueuer = new Enqueuer(dataSource, tables, settings, this::written, this::scheduled);
+        this.room = new Room(settings.maxQueueSize(), settings.blocksWhenFull(), this::waiting, nanos);
+        var types = new ArrayList<HandledType>();
+        handlers.forEach((type, each) -> types.add(new HandledType(type, each.handler(), each.settings())));
+        this.engine = new Engine(dataSource, tables, settings, types, nanos, enqueuer::releaseDue);
+        this.wakeUps = settings.listens() ? new WakeUps(dataSource, settings.schema(), this::heard) : null;
+    }
+
+    /** Creates, updates or only checks the schema, and starts the threads. */
+    public void start(boolean appliesSchema) {
+        if (appliesSchema) {
+            QueueSchema.apply(dataSource, settings.schema());
+        } else {
+            QueueSchema.verify(dataSource, settings.schema());
+        }
+        for (HandledType type : engine.types()) {
+            type.state(enqueuer.open(type.name()));
+        }
+        enqueuer.start();
+        if (wakeUps != null) {
+            wakeUps.start();
+        }
+        engine.start();
+    }
+
+    private void written(Set<String> queues) {
+        queues.forEach(engine.dispatcher()::arrivedIn);
+        if (wakeUps != null) {
+            wakeUps.tell(queues);
+        }
+    }
+
+    private void scheduled() {
+        engine.dispatcher().lookAgain();
+    }
+
+    private void heard(String queue) {
+        engine.dispatcher().arrivedIn(queue);
+        engine.dispatcher().lookAgain();
+        engine.dispatcher().refresh();
+    }
+
+    /** Enqueues works in one transaction: all, or none. */
+    public List<Enqueued> enqueue(List<Work> works) throws InterruptedException {
+        if (works.isEmpty()) {
+            return List.of();
+        }
+        for (Map.Entry<String, Long> type : works.stream()
+                .collect(Collectors.groupingBy(Work::type, Collectors.counting()))
+                .entrySet()) {
+            room.take(type.getKey(), Math.toIntExact(type.getValue()));
+        }
+        return enqueuer.enqueue(works);
+    }
+
+    /** Enqueues a work in a transaction of the program. */
+    public Enqueued enqueue(Connection connection, Work work) throws SQLException {
+        return enqueuer.enqueue(connection, work);
+    }
+
+    /** Returns how many works of a type wait that no engine has claimed, without those that are scheduled. */
+    public long waiting(String type) {
+        return tables.transactions()
+                .run(
+                        "could not count the works of type " + type,
+                        connection -> tables.types().waiting(connection, Types.queue(type)));
+    }
+
+    /** Stops all engines from claiming works of a type. */
+    public void pause(String type) {
+        change(type, (connection, queue) -> tables.types().pause(connection, queue));
+    }
+
+    /** Lets engines claim works of a type again. */
+    public void resume(String type) {
+        change(type, (connection, queue) -> tables.types().resume(connection, queue));
+    }
+
+    /** Sets how many works of a type each engine runs at a time. */
+    public void concurrency(String type, @Nullable Integer concurrency) {
+        if (concurrency != null && concurrency < 1) {
+            throw new IllegalArgumentException("concurrency must be at least 1, was " + concurrency);
+        }
+        change(type, (connection, queue) -> tables.types().setConcurrency(connection, queue, concurrency));
+    }
+
+    private interface Change {
+        void on(Connection connection, String queue) throws SQLException;
+    }
+
+    private void change(String type, Change change) {
+        Types.check(type);
+        String queue = Types.queue(type);
+        tables.transactions().run("could not change type " + type, connection -> {
+            change.on(connection, queue);
+            return true;
+        });
+        engine.dispatcher().refresh();
+        if (wakeUps != null) {
+            wakeUps.tell(List.of(queue));
+        }
+    }
+
+    /** Cancels a work. Returns whether it is gone already. */
+    public boolean cancel(String type, WorkId id) {
+        Types.check(type);
+        Optional<TypeRows.State> known = tables.transactions()
+                .run(
+                        "could not read type " + type,
+                        connection -> tables.types().load(connection, List.of(Types.queue(type))).stream()
+                                .findFirst());
+        if (known.isEmpty()) {
+            return false;
+        }
+        TypeRows.State state = known.get();
+        boolean isGone = tables.transactions().run("could not cancel work " + id, connection -> {
+            Optional<Cancelled> waiting = tables.items().cancelWaiting(connection, state.queueId(), id.value());
+            if (waiting.isPresent()) {
+                dropped(connection, state, id, waiting.get());
+            } else {
+                tables.cancels().add(connection, state.queueId(), id.value());
+            }
+            return waiting.isPresent();
+        });
+        engine.dispatcher().refresh();
+        engine.dispatcher().arrivedIn(state.queue());
+        if (wakeUps != null) {
+            wakeUps.tell(List.of(state.queue()));
+        }
+        return isGone;
+    }
+
+    /** Frees the key and the partition of a work that was cancelled while it waited. */
+    private void dropped(Connection connection, TypeRows.State state, WorkId id, Cancelled work) throws SQLException {
+        String key = settings.cipher()
+                .open(state.queue(), MessageHeaders.ofStored(work.headers()))
+                .get(Begun.KEY_HEADER);
+        if (key != null) {
+            Duration window = engine.types().stream()
+                    .filter(type -> type.queue().equals(state.queue()))
+                    .findFirst()
+                    .map(HandledType::settings)
+                    .orElse(HandlerSettings.DEFAULT)
+                    .idempotencyWindow();
+            tables.keys()
+                    .finish(
+                            connection,
+                            List.of(new FinishedKey(new QueueKey(state.queueId(), key), id.value(), window, null)));
+        }
+        if (work.closes()) {
+            tables.taking().open(connection, Types.GROUP, List.of(work.partitionId()));
+        }
+    }
+
+    /** Closes everything. A further call returns the same. */
+    public synchronized CloseReport close() throws InterruptedException {
+        if (report == null) {
+            report = engine.close();
+            enqueuer.close(CLOSE);
+            if (wakeUps != null) {
+                wakeUps.close();
+            }
+        }
+        return report;
+    }
+}

@@ -1,0 +1,17 @@
+/**
+ * The engine behind {@link dev.sluice.work.WorkBuffer}. {@link dev.sluice.work.engine.Operations} is its door; the
+ * glossary and the way of a work are in the essay of {@link dev.sluice.work}.
+ *
+ * <pre>
+ *  Operations ─▶ Room, Enqueuer ─▶ the queue
+ *       │
+ *       └─▶ Engine ─▶ Dispatcher ─▶ Claims ──▶ Workers ─▶ Runner ─▶ the handler
+ *              │          ▲    └──▶ Settlement                │
+ *              │          └──────────── Ended ◀───────────────┘
+ *              └─▶ Held: renews leases
+ * </pre>
+ */
+@NullMarked
+package dev.sluice.work.engine;
+
+import org.jspecify.annotations.NullMarked;
