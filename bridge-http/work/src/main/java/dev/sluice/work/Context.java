@@ -23,6 +23,21 @@ public interface Context {
     void extend(Duration fromNow);
 
     /**
+     * Reports how far the work is. The engine stores the last report within its {@code progressInterval}, and this
+     * method does not wait for that. Without effect after the run has ended.
+     *
+     * @param text what the handler does; only the first 500 characters are kept
+     * @throws IllegalArgumentException if {@code percent} is not 0 to 100
+     */
+    void progress(int percent, String text);
+
+    /**
+     * Adds a line to the log of the work, which is stored as a progress is. The newest hundred lines are kept, over all
+     * attempts, and the first 500 characters of each.
+     */
+    void log(String line);
+
+    /**
      * Returns whether the handler should end soon: the work was cancelled, the engine stops, the handler ran into its
      * timeout, or another engine has taken the work over. The thread is interrupted too.
      */

@@ -11,6 +11,7 @@ import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.LongSupplier;
 import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
@@ -117,6 +118,17 @@ public final class WorkBuffer implements AutoCloseable {
     }
 
     /**
+     * Returns what the handler of a work has reported, as JSON text: {@code percent} and {@code text} of the last
+     * progress (null if there was none), and {@code log}, an array of objects with {@code attempt}, {@code at} and
+     * {@code text}.
+     *
+     * @return empty if the handler has reported nothing, or the work is done or a dead letter
+     */
+    public Optional<String> progress(String type, WorkId id) {
+        return operations.progress(type, id);
+    }
+
+    /**
      * Closes the buffer. Claims nothing more, waits for the handlers, interrupts those that have not ended within
      * {@link Builder#closeTimeout}, and gives back what has not finished: it runs again elsewhere and has cost no
      * attempt.
@@ -162,6 +174,7 @@ public final class WorkBuffer implements AutoCloseable {
         private Duration interruptGrace = Duration.ofSeconds(5);
         private int maxStuck = 10;
         private Duration pollInterval = Duration.ofSeconds(1);
+        private Duration progressInterval = Duration.ofMillis(500);
         private boolean listens = true;
         private LongSupplier nanos = System::nanoTime;
 
@@ -260,6 +273,12 @@ public final class WorkBuffer implements AutoCloseable {
             return this;
         }
 
+        /** Sets how often what handlers report is stored, at most. */
+        public Builder progressInterval(Duration value) {
+            progressInterval = value;
+            return this;
+        }
+
         /** Sets whether a connection listens to other processes; else the engine only polls. */
         public Builder listen(boolean value) {
             listens = value;
@@ -285,6 +304,7 @@ public final class WorkBuffer implements AutoCloseable {
                     interruptGrace,
                     maxStuck,
                     pollInterval,
+                    progressInterval,
                     listens);
         }
 

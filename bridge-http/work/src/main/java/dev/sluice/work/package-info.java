@@ -17,6 +17,8 @@
  *       was given back by an engine that stopped.
  *   <dt>begun
  *   <dd>A work that is in the claim of an engine. A work is begun, and that is committed, before its handler runs.
+ *   <dt>report
+ *   <dd>A row of {@code work_progress}: how far a work is, and its log lines.
  *   <dt>attempt
  *   <dd>A run of the handler that ended with a failure or a timeout.
  *   <dt>crash

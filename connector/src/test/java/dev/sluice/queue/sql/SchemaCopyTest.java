@@ -97,6 +97,7 @@ class SchemaCopyTest {
                 + "insert into sluice.work_keys (queue_id, key, payload_hash, message_id)"
                 + " values (1, 'k', sha256('x'), gen_random_uuid());"
                 + "insert into sluice.work_cancels (queue_id, message_id) values (1, gen_random_uuid());"
+                + "insert into sluice.work_progress (queue_id, message_id, report) values (1, gen_random_uuid(), '{}');"
                 + "insert into sluice.work_outbox (queue, partition, message_id, payload, lane)"
                 + " values ('work.t', 'p', gen_random_uuid(), '1', 2)");
     }

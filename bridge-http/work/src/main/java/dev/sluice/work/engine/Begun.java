@@ -47,6 +47,7 @@ final class Begun implements Context {
      * @param claim the claim that has it; null: it is an item
      * @param closes whether its partition is closed until it is done
      * @param errors its history in clear; null: none
+     * @param report what earlier runs reported, in clear; null: nothing
      */
     record History(
             @Nullable ClaimHold claim,
@@ -54,15 +55,18 @@ final class Begun implements Context {
             int attempts,
             int crashes,
             long snoozes,
-            @Nullable String errors) {
+            @Nullable String errors,
+            @Nullable String report) {
         static History first(ClaimHold claim, boolean closes) {
-            return new History(claim, closes, 0, 0, 0, null);
+            return new History(claim, closes, 0, 0, 0, null, null);
         }
     }
 
     private final HandledType type;
     private final Message message;
     private final History history;
+    private final Report report;
+    private final Reports reports;
     private final LongSupplier nanos;
 
     private Phase phase = Phase.WAITING;
@@ -76,12 +80,15 @@ final class Begun implements Context {
      * Makes the run of a work.
      *
      * @param message payload and headers in clear
+     * @param reports gets the work when its handler reports something
      * @param nanos the clock of this process
      */
-    Begun(HandledType type, Message message, History history, LongSupplier nanos) {
+    Begun(HandledType type, Message message, History history, Reports reports, LongSupplier nanos) {
         this.type = type;
         this.message = message;
         this.history = history;
+        this.report = new Report(history.report());
+        this.reports = reports;
         this.nanos = nanos;
     }
 
@@ -91,6 +98,10 @@ final class Begun implements Context {
 
     History history() {
         return history;
+    }
+
+    Report report() {
+        return report;
     }
 
     Place place() {
@@ -233,6 +244,28 @@ final class Begun implements Context {
         if (extended - timeoutNanos > 0) {
             timeoutNanos = extended;
         }
+    }
+
+    @Override
+    public void progress(int percent, String text) {
+        if (isEnded()) {
+            return;
+        }
+        report.progress(percent, text);
+        reports.reported(this);
+    }
+
+    @Override
+    public void log(String line) {
+        if (isEnded()) {
+            return;
+        }
+        report.log(attempt(), line, nanos.getAsLong());
+        reports.reported(this);
+    }
+
+    private synchronized boolean isEnded() {
+        return phase == Phase.ENDED;
     }
 
     @Override

@@ -41,6 +41,7 @@ final class Claims {
     private final EngineSettings settings;
     private final UUID owner;
     private final LongSupplier nanos;
+    private final Reports reports;
     private final PayloadCipher cipher;
 
     /** Claims and items whose commit was not confirmed. They are given back as soon as PostgreSQL answers. */
@@ -48,10 +49,11 @@ final class Claims {
 
     private final List<Later> doubtfulItems = new ArrayList<>();
 
-    Claims(Tables tables, EngineSettings settings, UUID owner, LongSupplier nanos) {
+    Claims(Tables tables, EngineSettings settings, UUID owner, Reports reports, LongSupplier nanos) {
         this.tables = tables;
         this.settings = settings;
         this.owner = owner;
+        this.reports = reports;
         this.nanos = nanos;
         this.cipher = settings.cipher();
     }
@@ -111,7 +113,11 @@ final class Claims {
                 items.clear();
                 Rows rows = finder.find(connection, ids);
                 items.addAll(rows.items());
-                List<Begun> begun = begun(type, rows, ids);
+                Map<UUID, String> earlier = reports.load(
+                        connection,
+                        state,
+                        items.stream().map(each -> each.message().id()).toList());
+                List<Begun> begun = begun(type, rows, ids, earlier);
                 List<Ended> ended = refused(connection, state, begun);
                 Set<Begun> refused = ended.stream().map(Ended::begun).collect(Collectors.toSet());
                 List<Begun> works =
@@ -183,17 +189,19 @@ final class Claims {
         }
     }
 
-    private List<Begun> begun(HandledType type, Rows rows, List<UUID> ids) {
+    private List<Begun> begun(HandledType type, Rows rows, List<UUID> ids, Map<UUID, String> earlier) {
         var begun = new ArrayList<Begun>();
         for (Item item : rows.items()) {
             String errors = item.errors() == null ? null : cipher.open(type.queue(), item.errors());
-            var history = new History(null, item.closes(), item.attempts(), item.crashes(), item.snoozes(), errors);
-            begun.add(new Begun(type, opened(item.message()), history, nanos));
+            String report = earlier.get(item.message().id());
+            var history =
+                    new History(null, item.closes(), item.attempts(), item.crashes(), item.snoozes(), errors, report);
+            begun.add(new Begun(type, opened(item.message()), history, reports, nanos));
         }
         for (int i = 0; i < rows.taken().size(); i++) {
             Taken run = rows.taken().get(i);
             var history = History.first(new ClaimHold(ids.get(i), run.messages().size()), run.closed());
-            run.messages().forEach(message -> begun.add(new Begun(type, message, history, nanos)));
+            run.messages().forEach(message -> begun.add(new Begun(type, message, history, reports, nanos)));
         }
         return begun;
     }

@@ -42,6 +42,7 @@ final class Dispatcher {
     private final Claims claims;
     private final Settlement settlement;
     private final Held held;
+    private final Reports reports;
     private final LongSupplier nanos;
     private final Runnable releaseDue;
 
@@ -71,6 +72,7 @@ final class Dispatcher {
             Claims claims,
             Settlement settlement,
             Held held,
+            Reports reports,
             LongSupplier nanos) {}
 
     /**
@@ -85,6 +87,8 @@ final class Dispatcher {
         this.claims = parts.claims();
         this.settlement = parts.settlement();
         this.held = parts.held();
+        this.reports = parts.reports();
+        this.reports.onReport(this::wake);
         this.nanos = parts.nanos();
         this.releaseDue = releaseDue;
         this.nextRefreshNanos = nanos.getAsLong();
@@ -190,6 +194,7 @@ final class Dispatcher {
     /** Does what there is to do. Returns whether there may be more at once. */
     private boolean turn() {
         boolean isBusy = settle();
+        reports.store();
         if (!claiming) {
             return isBusy;
         }
@@ -404,6 +409,10 @@ final class Dispatcher {
         }
         if (!unsettled.isEmpty()) {
             next = Math.min(next, firstUnsettledNanos + LINGER_NANOS);
+        }
+        Long nextReports = reports.nextNanos();
+        if (nextReports != null) {
+            next = Math.min(next, nextReports);
         }
         if (claiming) {
             next = Math.min(next, nextRefreshNanos);

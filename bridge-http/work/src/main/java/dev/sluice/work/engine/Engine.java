@@ -65,15 +65,17 @@ final class Engine {
         var owner = UUID.randomUUID();
         this.runner = new Runner(owner.toString());
         this.held = new Held(tables, settings.lease(), owner, nanos);
+        var reports = new Reports(tables, settings, owner, nanos);
         this.workers = new Workers(settings.concurrency(), settings.maxStuck(), types, runner, this::ended);
         this.dispatcher = new Dispatcher(
                 new Dispatcher.Parts(
                         settings,
                         types,
                         workers,
-                        new Claims(tables, settings, owner, nanos),
-                        new Settlement(tables, settings, owner),
+                        new Claims(tables, settings, owner, reports, nanos),
+                        new Settlement(tables, settings, owner, reports),
                         held,
+                        reports,
                         nanos),
                 releaseDue);
     }
@@ -120,6 +122,8 @@ final class Engine {
             tables.transactions()
                     .repeat(what, connection -> tables.keys().deleteExpired(connection, HOUSEKEEPING_ROWS));
             tables.transactions().repeat(what, connection -> tables.cancels().deleteOld(connection, HOUSEKEEPING_ROWS));
+            tables.transactions()
+                    .repeat(what, connection -> tables.progress().deleteOld(connection, HOUSEKEEPING_ROWS));
             housekeeping.run(what, orphans::delete);
         } catch (RuntimeException e) {
             log.warn("Could not delete old rows of works, trying again later reason={}", e.getMessage());

@@ -17,6 +17,7 @@ import java.time.Duration;
  * @param interruptGrace how long a handler may take to end after its thread was interrupted
  * @param maxStuck most handlers that ignore an interrupt whose workers are replaced
  * @param pollInterval how long the engine waits for a wake-up before it looks by itself
+ * @param progressInterval how often what handlers report is stored, at most
  * @param listens whether a connection listens to other processes
  */
 public record EngineSettings(
@@ -31,6 +32,7 @@ public record EngineSettings(
         Duration interruptGrace,
         int maxStuck,
         Duration pollInterval,
+        Duration progressInterval,
         boolean listens) {
 
     /** The engine renews leases three times before they end; a shorter lease would end on a busy machine. */
@@ -51,6 +53,7 @@ public record EngineSettings(
         require(!interruptGrace.isNegative(), "interruptGrace", "0 or more", interruptGrace);
         require(maxStuck >= 0, "maxStuck", "0 or more", maxStuck);
         require(pollInterval.toMillis() >= 1, "pollInterval", "at least 1 ms", pollInterval);
+        require(progressInterval.toMillis() >= 1, "progressInterval", "at least 1 ms", progressInterval);
     }
 
     private static void require(boolean holds, String name, String range, Object value) {

@@ -13,6 +13,7 @@ import dev.sluice.work.rules.Types;
 import dev.sluice.work.store.ItemRows.Cancelled;
 import dev.sluice.work.store.KeyRows.FinishedKey;
 import dev.sluice.work.store.KeyRows.QueueKey;
+import dev.sluice.work.store.ProgressRows.Of;
 import dev.sluice.work.store.TypeRows;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -162,14 +163,31 @@ public final class Operations {
         }
     }
 
-    /** Cancels a work. Returns whether it is gone already. */
-    public boolean cancel(String type, WorkId id) {
+    private Optional<TypeRows.State> state(String type) {
         Types.check(type);
-        Optional<TypeRows.State> known = tables.transactions()
+        return tables.transactions()
                 .run(
                         "could not read type " + type,
                         connection -> tables.types().load(connection, List.of(Types.queue(type))).stream()
                                 .findFirst());
+    }
+
+    /** Returns what the handler of a work has reported, as JSON text. */
+    public Optional<String> progress(String type, WorkId id) {
+        return state(type)
+                .flatMap(state -> tables.transactions()
+                        .run(
+                                "could not read the progress of work " + id,
+                                connection -> Optional.ofNullable(tables.progress()
+                                                .load(connection, state.queueId(), List.of(id.value()))
+                                                .get(id.value()))
+                                        .map(report -> settings.cipher().open(state.queue(), report))));
+    }
+
+    /** Cancels a work. Returns whether it is gone already. */
+    public boolean cancel(String type, WorkId id) {
+        Types.check(type);
+        Optional<TypeRows.State> known = state(type);
         if (known.isEmpty()) {
             return false;
         }
@@ -178,6 +196,7 @@ public final class Operations {
             Optional<Cancelled> waiting = tables.items().cancelWaiting(connection, state.queueId(), id.value());
             if (waiting.isPresent()) {
                 dropped(connection, state, id, waiting.get());
+                tables.progress().delete(connection, List.of(new Of(state.queueId(), id.value())));
             } else {
                 tables.cancels().add(connection, state.queueId(), id.value());
             }

@@ -30,11 +30,13 @@ final class Settlement {
     private final Tables tables;
     private final EngineSettings settings;
     private final UUID owner;
+    private final Reports reports;
 
-    Settlement(Tables tables, EngineSettings settings, UUID owner) {
+    Settlement(Tables tables, EngineSettings settings, UUID owner, Reports reports) {
         this.tables = tables;
         this.settings = settings;
         this.owner = owner;
+        this.reports = reports;
     }
 
     /** What a settlement did: the works whose outcomes came too late. */
@@ -70,10 +72,11 @@ final class Settlement {
                 held.add(each);
             }
         }
-        boolean needsTime = kept.stream().anyMatch(each -> failure(each) != null);
+        boolean needsTime = kept.stream().anyMatch(Settlement::needsTime);
         Instant now = needsTime ? tables.types().now(connection) : Instant.EPOCH;
         moveClaimed(connection, List.copyOf(held), now);
         held.addAll(endItems(connection, items, now));
+        reports.settle(connection, held, now);
         finishKeys(connection, held); // Before the cursors: an enqueue takes the locks in this order.
         open(connection, held);
         var lost = new HashSet<Begun>();
@@ -168,7 +171,12 @@ final class Settlement {
                 String reason = state(each.begun().type()).isEncrypted() && bury.failure() != null
                         ? bury.failure().type()
                         : bury.reason();
-                deads.add(new Dead(each.begun().place(), reason, Math.max(0, runs - 1), stored(each, now)));
+                deads.add(new Dead(
+                        each.begun().place(),
+                        reason,
+                        Math.max(0, runs - 1),
+                        stored(each, now),
+                        reports.ofDead(each.begun(), now)));
             }
         }
         return deads;
@@ -185,6 +193,11 @@ final class Settlement {
     private String sealed(HandledType type, String json) {
         TypeRows.State state = state(type);
         return state.isEncrypted() ? settings.cipher().seal(state.queue(), json) : json;
+    }
+
+    private static boolean needsTime(Ended each) {
+        boolean isKept = !(each.verdict() instanceof Verdict.Finish);
+        return isKept && (failure(each) != null || !each.begun().report().isEmpty());
     }
 
     private static @Nullable Failure failure(Ended each) {

@@ -9,6 +9,7 @@ import dev.sluice.work.store.ClaimRows;
 import dev.sluice.work.store.ItemRows;
 import dev.sluice.work.store.KeyRows;
 import dev.sluice.work.store.OutboxRows;
+import dev.sluice.work.store.ProgressRows;
 import dev.sluice.work.store.TypeRows;
 import javax.sql.DataSource;
 
@@ -21,6 +22,7 @@ record Tables(
         TypeRows types,
         KeyRows keys,
         CancelRows cancels,
+        ProgressRows progress,
         OutboxRows outbox) {
 
     static Tables of(DataSource dataSource, EngineSettings settings) {
@@ -33,6 +35,7 @@ record Tables(
                 new TypeRows(schema, Types.GROUP),
                 new KeyRows(schema),
                 new CancelRows(schema),
+                new ProgressRows(schema),
                 new OutboxRows(schema));
     }
 }

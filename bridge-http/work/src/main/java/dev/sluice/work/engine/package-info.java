@@ -8,6 +8,7 @@
  *       └─▶ Engine ─▶ Dispatcher ─▶ Claims ──▶ Workers ─▶ Runner ─▶ the handler
  *              │          ▲    └──▶ Settlement                │
  *              │          └──────────── Ended ◀───────────────┘
+ *              │          └──▶ Reports: what handlers report
  *              └─▶ Held: renews leases
  * </pre>
  */

@@ -73,12 +73,14 @@ public final class ItemRows {
      *
      * @param retries how often it was run after the first time
      * @param history its failures, as they are to be stored; null: none
+     * @param report what its handler reported, as it is to be stored; null: nothing
      */
     public record Dead(
             Place place,
             String reason,
             int retries,
-            @Nullable String history) {}
+            @Nullable String history,
+            @Nullable String report) {}
 
     /**
      * What a look found.
@@ -227,7 +229,8 @@ public final class ItemRows {
                 .set("seqs", works, dead -> dead.place().seq())
                 .setTexts("reasons", works, Dead::reason)
                 .setInts("retries", works, Dead::retries)
-                .setTexts("histories", works, Dead::history);
+                .setTexts("histories", works, Dead::history)
+                .setTexts("reports", works, Dead::report);
     }
 
     /** Looks what is due in a queue. */

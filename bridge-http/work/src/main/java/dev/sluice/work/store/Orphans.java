@@ -8,7 +8,7 @@ import java.util.List;
 /** Deletes rows of works whose queues were deleted. Reads whole tables, so it runs rarely. */
 public final class Orphans {
     private static final List<String> STATEMENTS =
-            List.of("delete-claims", "delete-items", "delete-keys", "delete-cancels");
+            List.of("delete-claims", "delete-items", "delete-keys", "delete-cancels", "delete-progress");
 
     private final Statements statements;
 

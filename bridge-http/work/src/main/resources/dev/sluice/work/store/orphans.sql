@@ -11,3 +11,6 @@ delete from sluice.work_keys w where not exists (select from sluice.queues q whe
 
 -- name: delete-cancels
 delete from sluice.work_cancels w where not exists (select from sluice.queues q where q.id = w.queue_id);
+
+-- name: delete-progress
+delete from sluice.work_progress w where not exists (select from sluice.queues q where q.id = w.queue_id);

@@ -71,6 +71,8 @@ class PlansTest {
                 + "; insert into sluice.work_keys (queue_id, key, payload_hash, message_id)"
                 + " select i, 'k', sha256('x'), gen_random_uuid()" + rows
                 + "; insert into sluice.work_cancels (queue_id, message_id) select i, gen_random_uuid()" + rows
+                + "; insert into sluice.work_progress (queue_id, message_id, report) select i, gen_random_uuid(), '{}'"
+                + rows
                 + "; insert into sluice.scheduled (partition_id, due_at, message_id, transaction_id, payload)"
                 + " select i, now(), gen_random_uuid(), 't', '{}'" + rows);
     }

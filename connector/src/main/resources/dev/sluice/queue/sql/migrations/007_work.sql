@@ -110,6 +110,20 @@ comment on table sluice.work_cancels is 'Works that are to be cancelled. The eng
 
 create index work_cancels_old on sluice.work_cancels (requested_at);
 
+create table sluice.work_progress (
+  queue_id      bigint not null,
+  message_id    uuid not null,
+  report        text not null,
+  updated_at    timestamptz not null default clock_timestamp(),
+  primary key (queue_id, message_id)
+);
+
+comment on table sluice.work_progress is 'What handlers report of works that are not done: progress and log lines. Deleted with the work.';
+comment on column sluice.work_progress.report is 'A JSON object as text, bounded by the engine; encrypted if the queue is.';
+comment on column sluice.work_progress.updated_at is 'When the engine stored the report.';
+
+create index work_progress_old on sluice.work_progress (updated_at);
+
 create table sluice.work_outbox (
   id              bigint generated always as identity primary key,
   queue           text not null,
@@ -132,6 +146,7 @@ alter table sluice.work_claims set (autovacuum_vacuum_scale_factor = 0.05, autov
 alter table sluice.work_items set (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 1000);
 alter table sluice.work_outbox set (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 1000);
 
-alter table sluice.dead_letters add column history text;
+alter table sluice.dead_letters add column history text, add column progress text;
 
 comment on column sluice.dead_letters.history is 'The failures of a work, as in work_items.errors; null for other messages.';
+comment on column sluice.dead_letters.progress is 'The last report of a work, as in work_progress.report; null: none.';
