@@ -8,6 +8,7 @@ import dev.sluice.work.rules.Types;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -128,6 +129,11 @@ public final class WorkBuffer implements AutoCloseable {
         return operations.progress(type, id);
     }
 
+    /** Returns how many events listeners have missed because they were slower than the works. */
+    public long droppedEvents() {
+        return operations.droppedEvents();
+    }
+
     /**
      * Closes the buffer. Claims nothing more, waits for the handlers, interrupts those that have not ended within
      * {@link Builder#closeTimeout}, and gives back what has not finished: it runs again elsewhere and has cost no
@@ -176,6 +182,8 @@ public final class WorkBuffer implements AutoCloseable {
         private Duration pollInterval = Duration.ofSeconds(1);
         private Duration progressInterval = Duration.ofMillis(500);
         private boolean listens = true;
+        private int eventBuffer = 10_000;
+        private final List<WorkListener> listeners = new ArrayList<>();
         private LongSupplier nanos = System::nanoTime;
 
         private Builder(DataSource dataSource) {
@@ -285,6 +293,18 @@ public final class WorkBuffer implements AutoCloseable {
             return this;
         }
 
+        /** Adds a listener of events. */
+        public Builder listener(WorkListener value) {
+            listeners.add(value);
+            return this;
+        }
+
+        /** Sets how many events may wait for each listener; further ones are dropped. */
+        public Builder eventBuffer(int value) {
+            eventBuffer = value;
+            return this;
+        }
+
         /** Sets the clock by which timeouts are measured. */
         Builder nanos(LongSupplier value) {
             nanos = value;
@@ -305,7 +325,8 @@ public final class WorkBuffer implements AutoCloseable {
                     maxStuck,
                     pollInterval,
                     progressInterval,
-                    listens);
+                    listens,
+                    eventBuffer);
         }
 
         private HandlerSettings ofType(String type) {
@@ -322,7 +343,7 @@ public final class WorkBuffer implements AutoCloseable {
         public WorkBuffer start() {
             var registered = new LinkedHashMap<String, Operations.Registered>();
             handlers.forEach((type, handler) -> registered.put(type, new Operations.Registered(handler, ofType(type))));
-            var operations = new Operations(dataSource, settings(), registered, nanos);
+            var operations = new Operations(dataSource, settings(), registered, listeners, nanos);
             operations.start(appliesSchema);
             return new WorkBuffer(operations);
         }

@@ -252,7 +252,7 @@ final class Begun implements Context {
             return;
         }
         report.progress(percent, text);
-        reports.reported(this);
+        reports.progressed(this, percent + "% " + Failure.cut(text, Report.MAX_TEXT));
     }
 
     @Override

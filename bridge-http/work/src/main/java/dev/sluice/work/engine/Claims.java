@@ -239,7 +239,7 @@ final class Claims {
         Instant now = needsTime ? tables.types().now(connection) : Instant.EPOCH;
         var ended = new ArrayList<Ended>();
         for (Begun each : begun) {
-            Verdict verdict = cancelled.contains(each.id().value()) ? new Verdict.Finish(null) : refusal(each, now);
+            Verdict verdict = cancelled.contains(each.id().value()) ? Verdict.Finish.cancelled() : refusal(each, now);
             if (verdict != null && each.giveUp()) {
                 ended.add(new Ended(each, verdict));
             }

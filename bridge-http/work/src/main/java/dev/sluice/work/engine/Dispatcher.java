@@ -1,5 +1,7 @@
 package dev.sluice.work.engine;
 
+import dev.sluice.work.WorkEvent;
+import dev.sluice.work.WorkEvent.Kind;
 import dev.sluice.work.engine.Claims.Claimed;
 import dev.sluice.work.store.ItemRows;
 import dev.sluice.work.store.TypeRows;
@@ -43,6 +45,7 @@ final class Dispatcher {
     private final Settlement settlement;
     private final Held held;
     private final Reports reports;
+    private final Events events;
     private final LongSupplier nanos;
     private final Runnable releaseDue;
 
@@ -73,6 +76,7 @@ final class Dispatcher {
             Settlement settlement,
             Held held,
             Reports reports,
+            Events events,
             LongSupplier nanos) {}
 
     /**
@@ -88,6 +92,7 @@ final class Dispatcher {
         this.settlement = parts.settlement();
         this.held = parts.held();
         this.reports = parts.reports();
+        this.events = parts.events();
         this.reports.onReport(this::wake);
         this.nanos = parts.nanos();
         this.releaseDue = releaseDue;
@@ -246,6 +251,7 @@ final class Dispatcher {
             }
         }
         held.remove(unsettled);
+        events.tellSettled(unsettled, lost);
         unsettled.clear();
         return true;
     }
@@ -285,6 +291,10 @@ final class Dispatcher {
             if (before == null || before.queueId() != state.queueId() || before.isPaused() != state.isPaused()) {
                 type.messagesLikely(true);
                 type.nextLookNanos(now);
+            }
+            if (before != null && before.isPaused() != state.isPaused()) {
+                Kind kind = state.isPaused() ? Kind.PAUSED : Kind.RESUMED;
+                events.tell(new WorkEvent(kind, type.name(), null, 0, null));
             }
             type.state(state);
             if (state.hasCancels()) {

@@ -56,6 +56,7 @@ final class Engine {
             EngineSettings settings,
             List<HandledType> types,
             LongSupplier nanos,
+            Events events,
             Runnable releaseDue) {
         this.settings = settings;
         this.types = types;
@@ -65,8 +66,8 @@ final class Engine {
         var owner = UUID.randomUUID();
         this.runner = new Runner(owner.toString());
         this.held = new Held(tables, settings.lease(), owner, nanos);
-        var reports = new Reports(tables, settings, owner, nanos);
-        this.workers = new Workers(settings.concurrency(), settings.maxStuck(), types, runner, this::ended);
+        var reports = new Reports(tables, settings, owner, events, nanos);
+        this.workers = new Workers(settings.concurrency(), settings.maxStuck(), types, runner, events, this::ended);
         this.dispatcher = new Dispatcher(
                 new Dispatcher.Parts(
                         settings,
@@ -76,6 +77,7 @@ final class Engine {
                         new Settlement(tables, settings, owner, reports),
                         held,
                         reports,
+                        events,
                         nanos),
                 releaseDue);
     }
@@ -163,7 +165,7 @@ final class Engine {
     private Verdict afterGivingUp(Begun begun, Begun.Stop reason) {
         return switch (reason) {
             case TIMEOUT -> runner.timedOut(begun);
-            case CANCEL -> new Verdict.Finish(null);
+            case CANCEL -> Verdict.Finish.cancelled();
             case LOST -> new Verdict.Drop();
             case CLOSE, NONE -> Runner.givenBack(begun);
         };

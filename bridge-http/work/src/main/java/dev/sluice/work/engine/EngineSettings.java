@@ -19,6 +19,7 @@ import java.time.Duration;
  * @param pollInterval how long the engine waits for a wake-up before it looks by itself
  * @param progressInterval how often what handlers report is stored, at most
  * @param listens whether a connection listens to other processes
+ * @param eventBuffer most events that wait for a listener
  */
 public record EngineSettings(
         String schema,
@@ -33,7 +34,8 @@ public record EngineSettings(
         int maxStuck,
         Duration pollInterval,
         Duration progressInterval,
-        boolean listens) {
+        boolean listens,
+        int eventBuffer) {
 
     /** The engine renews leases three times before they end; a shorter lease would end on a busy machine. */
     static final Duration MIN_LEASE = Duration.ofSeconds(1);
@@ -54,6 +56,7 @@ public record EngineSettings(
         require(maxStuck >= 0, "maxStuck", "0 or more", maxStuck);
         require(pollInterval.toMillis() >= 1, "pollInterval", "at least 1 ms", pollInterval);
         require(progressInterval.toMillis() >= 1, "progressInterval", "at least 1 ms", progressInterval);
+        require(eventBuffer >= 1, "eventBuffer", "at least 1", eventBuffer);
     }
 
     private static void require(boolean holds, String name, String range, Object value) {

@@ -15,6 +15,7 @@ import dev.sluice.queue.write.WriterTransaction;
 import dev.sluice.work.Enqueued;
 import dev.sluice.work.KeyConflictException;
 import dev.sluice.work.Work;
+import dev.sluice.work.WorkEvent;
 import dev.sluice.work.WorkId;
 import dev.sluice.work.rules.JsonText;
 import dev.sluice.work.rules.Types;
@@ -79,6 +80,7 @@ final class Enqueuer {
     private final Map<String, TypeRows.State> states = new ConcurrentHashMap<>();
     private final LinkedBlockingQueue<Request> requests = new LinkedBlockingQueue<>();
     private final Consumer<Set<String>> written;
+    private final Events events;
     private final Runnable scheduled;
     private final Thread thread;
     private volatile boolean closed;
@@ -105,11 +107,13 @@ final class Enqueuer {
             Tables tables,
             EngineSettings settings,
             Consumer<Set<String>> written,
-            Runnable scheduled) {
+            Runnable scheduled,
+            Events events) {
         this.scheduled = scheduled;
         this.tables = tables;
         this.settings = settings;
         this.written = written;
+        this.events = events;
         QueueWriterConfig defaults = QueueWriterConfig.DEFAULTS;
         var config = new QueueWriterConfig(
                 settings.schema(), defaults.dedupWindow(), defaults.dedupMaxIds(), settings.cipher());
@@ -373,11 +377,20 @@ final class Enqueuer {
         }
         var queues = new HashSet<String>();
         works.forEach(each -> queues.add(each.message().queue()));
+        for (int i = 0; i < results.size(); i++) {
+            if (!results.get(i).isDuplicate()) {
+                tellEnqueued(works.get(i).work().type(), results.get(i).id());
+            }
+        }
         written.accept(queues);
         if (works.stream().anyMatch(each -> each.message().isScheduled())) {
             scheduled.run();
         }
         return results;
+    }
+
+    private void tellEnqueued(String type, WorkId id) {
+        events.tell(new WorkEvent(WorkEvent.Kind.ENQUEUED, type, id, 0, null));
     }
 
     private static @Nullable Enqueued duplicateOf(Prepared work, Map<QueueKey, Enqueued> duplicates) {
@@ -449,10 +462,11 @@ final class Enqueuer {
                         connection -> tables.outbox().peek(connection, 1))
                 .isEmpty();
         while (more) {
-            Set<String> queues = session.run("could not move works from the outbox", this::moveOutbox);
-            more = !queues.isEmpty();
+            List<NewMessage> moved = session.run("could not move works from the outbox", this::moveOutbox);
+            more = !moved.isEmpty();
             if (more) {
-                written.accept(queues);
+                written.accept(moved.stream().map(NewMessage::queue).collect(Collectors.toSet()));
+                moved.forEach(each -> tellEnqueued(Types.ofQueue(each.queue()), new WorkId(each.id())));
                 scheduled.run();
             }
         }
@@ -463,22 +477,20 @@ final class Enqueuer {
     }
 
     /** Moves the first works. Finds their partitions first, because that ends the transaction. */
-    private Ending<Set<String>> moveOutbox(WriterTransaction transaction) throws SQLException {
+    private Ending<List<NewMessage>> moveOutbox(WriterTransaction transaction) throws SQLException {
         List<NewMessage> next = tables.outbox().peek(transaction.connection(), BATCH);
         if (next.isEmpty()) {
-            return Ending.rollBack(Set.of());
+            return Ending.rollBack(List.of());
         }
         if (!transaction.locate(new Flush(next))) {
             return Ending.restart();
         }
         List<NewMessage> works = tables.outbox().take(transaction.connection(), BATCH);
         if (works.isEmpty()) {
-            return Ending.rollBack(Set.of());
+            return Ending.rollBack(List.of());
         }
         var flush = new Flush(works);
-        return transaction.locateCached(flush) && transaction.write(flush)
-                ? Ending.commit(works.stream().map(NewMessage::queue).collect(Collectors.toSet()))
-                : Ending.restart();
+        return transaction.locateCached(flush) && transaction.write(flush) ? Ending.commit(works) : Ending.restart();
     }
 
     void close(Duration timeout) throws InterruptedException {

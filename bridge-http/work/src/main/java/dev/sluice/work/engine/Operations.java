@@ -8,7 +8,9 @@ import dev.sluice.work.Enqueued;
 import dev.sluice.work.Handler;
 import dev.sluice.work.HandlerSettings;
 import dev.sluice.work.Work;
+import dev.sluice.work.WorkEvent;
 import dev.sluice.work.WorkId;
+import dev.sluice.work.WorkListener;
 import dev.sluice.work.rules.Types;
 import dev.sluice.work.store.ItemRows.Cancelled;
 import dev.sluice.work.store.KeyRows.FinishedKey;
@@ -37,9 +39,13 @@ import org.jspecify.annotations.Nullable;
 public final class Operations {
     private static final Duration CLOSE = Duration.ofSeconds(5);
 
+    /** How long a close waits for a listener to take its events. */
+    private static final Duration LISTENERS = Duration.ofSeconds(1);
+
     private final DataSource dataSource;
     private final EngineSettings settings;
     private final Tables tables;
+    private final Events events;
     private final Enqueuer enqueuer;
     private final Room room;
     private final Engine engine;
@@ -53,18 +59,24 @@ public final class Operations {
      * Makes operations that {@link #start} starts.
      *
      * @param handlers by type
+     * @param listeners each gets the events of this object
      * @param nanos the clock by which timeouts are measured
      */
     public Operations(
-            DataSource dataSource, EngineSettings settings, Map<String, Registered> handlers, LongSupplier nanos) {
+            DataSource dataSource,
+            EngineSettings settings,
+            Map<String, Registered> handlers,
+            List<WorkListener> listeners,
+            LongSupplier nanos) {
         this.dataSource = dataSource;
         this.settings = settings;
         this.tables = Tables.of(dataSource, settings);
-        this.enqueuer = new Enqueuer(dataSource, tables, settings, this::written, this::scheduled);
+        this.events = new Events(listeners, settings.eventBuffer());
+        this.enqueuer = new Enqueuer(dataSource, tables, settings, this::written, this::scheduled, events);
         this.room = new Room(settings.maxQueueSize(), settings.blocksWhenFull(), this::waiting, nanos);
         var types = new ArrayList<HandledType>();
         handlers.forEach((type, each) -> types.add(new HandledType(type, each.handler(), each.settings())));
-        this.engine = new Engine(dataSource, tables, settings, types, nanos, enqueuer::releaseDue);
+        this.engine = new Engine(dataSource, tables, settings, types, nanos, events, enqueuer::releaseDue);
         this.wakeUps = settings.listens() ? new WakeUps(dataSource, settings.schema(), this::heard) : null;
     }
 
@@ -78,6 +90,7 @@ public final class Operations {
         for (HandledType type : engine.types()) {
             type.state(enqueuer.open(type.name()));
         }
+        events.start();
         enqueuer.start();
         if (wakeUps != null) {
             wakeUps.start();
@@ -172,6 +185,11 @@ public final class Operations {
                                 .findFirst());
     }
 
+    /** Returns how many events were dropped. */
+    public long droppedEvents() {
+        return events.dropped();
+    }
+
     /** Returns what the handler of a work has reported, as JSON text. */
     public Optional<String> progress(String type, WorkId id) {
         return state(type)
@@ -202,6 +220,9 @@ public final class Operations {
             }
             return waiting.isPresent();
         });
+        if (isGone) {
+            events.tell(new WorkEvent(WorkEvent.Kind.CANCELLED, type, id, 0, null));
+        }
         engine.dispatcher().refresh();
         engine.dispatcher().arrivedIn(state.queue());
         if (wakeUps != null) {
@@ -237,6 +258,7 @@ public final class Operations {
         if (report == null) {
             report = engine.close();
             enqueuer.close(CLOSE);
+            events.close(LISTENERS);
             if (wakeUps != null) {
                 wakeUps.close();
             }

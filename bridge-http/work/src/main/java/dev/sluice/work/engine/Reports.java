@@ -1,5 +1,6 @@
 package dev.sluice.work.engine;
 
+import dev.sluice.work.WorkEvent;
 import dev.sluice.work.store.ProgressRows.NewReport;
 import dev.sluice.work.store.ProgressRows.Of;
 import dev.sluice.work.store.TypeRows;
@@ -25,15 +26,17 @@ final class Reports {
     private final Tables tables;
     private final EngineSettings settings;
     private final UUID owner;
+    private final Events events;
     private final LongSupplier nanos;
     private final Set<Begun> unsaved = ConcurrentHashMap.newKeySet();
     private volatile Runnable wake = () -> {};
     private long nextNanos;
 
-    Reports(Tables tables, EngineSettings settings, UUID owner, LongSupplier nanos) {
+    Reports(Tables tables, EngineSettings settings, UUID owner, Events events, LongSupplier nanos) {
         this.tables = tables;
         this.settings = settings;
         this.owner = owner;
+        this.events = events;
         this.nanos = nanos;
         this.nextNanos = nanos.getAsLong();
     }
@@ -48,6 +51,12 @@ final class Reports {
         if (unsaved.add(begun)) {
             wake.run();
         }
+    }
+
+    /** Says that a handler has reported how far its work is. Any thread. */
+    void progressed(Begun begun, String text) {
+        reported(begun);
+        events.tell(WorkEvent.Kind.PROGRESS, begun, text);
     }
 
     /** Returns when {@link #store} has something to do; null: not before a handler reports. */

@@ -90,7 +90,7 @@ final class Runner {
     /** Decides about a run that was asked to end. */
     private Verdict afterStop(Begun begun, @Nullable Outcome outcome, @Nullable Throwable error) {
         return switch (begun.stopReason()) {
-            case CANCEL -> new Verdict.Finish(null);
+            case CANCEL -> Verdict.Finish.cancelled();
             case LOST -> new Verdict.Drop();
             case TIMEOUT -> timedOut(begun);
             case CLOSE, NONE -> outcome == null || error != null ? givenBack(begun) : of(begun, outcome);
@@ -153,7 +153,7 @@ final class Runner {
 
     private Verdict of(Begun begun, Outcome outcome) {
         if (outcome instanceof Outcome.Done done) {
-            return new Verdict.Finish(begun.type().settings().keepsResults() ? done.result() : null);
+            return new Verdict.Finish(begun.type().settings().keepsResults() ? done.result() : null, false);
         }
         if (outcome instanceof Outcome.Retry retry) {
             var failure = new Failure(
@@ -172,7 +172,7 @@ final class Runner {
         if (outcome instanceof Outcome.DeadLetter dead) {
             return new Verdict.Bury(Failure.cut(dead.reason(), Failure.MAX_MESSAGE), null);
         }
-        return new Verdict.Finish(null);
+        return Verdict.Finish.cancelled();
     }
 
     private Failure failure(Begun begun, Throwable error) {

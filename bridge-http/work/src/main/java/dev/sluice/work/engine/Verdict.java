@@ -11,7 +11,11 @@ sealed interface Verdict {
      *
      * @param result what is kept with the idempotency key; null: nothing
      */
-    record Finish(@Nullable String result) implements Verdict {}
+    record Finish(@Nullable String result, boolean isCancelled) implements Verdict {
+        static Finish cancelled() {
+            return new Finish(null, true);
+        }
+    }
 
     /**
      * The work runs again.

@@ -1,5 +1,6 @@
 package dev.sluice.work.engine;
 
+import dev.sluice.work.WorkEvent;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
@@ -22,6 +23,7 @@ final class Workers {
     private final ExecutorService threads = WorkThreads.forHandlers();
     private final Set<Begun> running = ConcurrentHashMap.newKeySet();
     private final Runner runner;
+    private final Events events;
     private final Consumer<Ended> ended;
 
     /** Places that are taken. A stuck handler gives its place up if there is another one to replace it with. */
@@ -36,11 +38,18 @@ final class Workers {
      * @param maxStuck most workers that are replaced
      * @param ended gets each work whose run has ended, on the thread of its worker
      */
-    Workers(int concurrency, int maxStuck, Collection<HandledType> types, Runner runner, Consumer<Ended> ended) {
+    Workers(
+            int concurrency,
+            int maxStuck,
+            Collection<HandledType> types,
+            Runner runner,
+            Events events,
+            Consumer<Ended> ended) {
         this.concurrency = concurrency;
         this.maxStuck = maxStuck;
         this.types = List.copyOf(types);
         this.runner = runner;
+        this.events = events;
         this.ended = ended;
     }
 
@@ -68,7 +77,7 @@ final class Workers {
     private void work() {
         for (Begun begun = take(null); begun != null; begun = take(begun)) {
             running.add(begun);
-            Verdict verdict = begun.start() ? runner.run(begun) : null;
+            Verdict verdict = begun.start() ? run(begun) : null;
             boolean counts = begun.end();
             if (verdict != null && counts) {
                 ended.accept(new Ended(begun, verdict)); // Before a close could see that nothing runs.
@@ -80,6 +89,11 @@ final class Workers {
                 return; // This worker was replaced.
             }
         }
+    }
+
+    private Verdict run(Begun begun) {
+        events.tell(WorkEvent.Kind.STARTED, begun, null);
+        return runner.run(begun);
     }
 
     /** Gives a place back if there was one, and returns the next work; null if no work may run. */

@@ -9,7 +9,8 @@
  *              │          ▲    └──▶ Settlement                │
  *              │          └──────────── Ended ◀───────────────┘
  *              │          └──▶ Reports: what handlers report
- *              └─▶ Held: renews leases
+ *              ├─▶ Held: renews leases
+ *              └─▶ Events: tells listeners
  * </pre>
  */
 @NullMarked

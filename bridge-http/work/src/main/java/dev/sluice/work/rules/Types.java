@@ -54,6 +54,11 @@ public final class Types {
         return PREFIX + type;
     }
 
+    /** Returns the type of a queue of works. */
+    public static String ofQueue(String queue) {
+        return queue.substring(PREFIX.length());
+    }
+
     /** Returns the task of the queue of a type: its second dot-separated part. */
     public static String task(String type) {
         int dot = type.indexOf('.');

@@ -1,0 +1,142 @@
+package dev.sluice.work.engine;
+
+import dev.sluice.work.WorkEvent;
+import dev.sluice.work.WorkEvent.Kind;
+import dev.sluice.work.WorkListener;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.atomic.LongAdder;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Hands events to listeners. Each listener has a bounded queue and a thread, so no listener can delay a work or another
+ * listener. An event that finds no room is dropped and counted.
+ */
+final class Events {
+    private static final Logger log = LoggerFactory.getLogger(Events.class);
+
+    private static final WorkEvent END = new WorkEvent(Kind.RESUMED, "", null, 0, null);
+
+    private final List<Outlet> outlets = new ArrayList<>();
+    private final LongAdder dropped = new LongAdder();
+
+    /** Makes the events of listeners, each with room for {@code capacity} events that wait. */
+    Events(Collection<WorkListener> listeners, int capacity) {
+        listeners.forEach(listener -> outlets.add(new Outlet(listener, capacity)));
+    }
+
+    private static final class Outlet {
+        private final WorkListener listener;
+        private final ArrayBlockingQueue<WorkEvent> waiting;
+        private final Thread thread = WorkThreads.daemon("sluice-work-events", this::run);
+        private volatile boolean closed;
+        private volatile boolean abandoned;
+        private boolean hasFailed;
+
+        Outlet(WorkListener listener, int capacity) {
+            this.listener = listener;
+            this.waiting = new ArrayBlockingQueue<>(capacity);
+        }
+
+        private void run() {
+            while (!abandoned && !(closed && waiting.isEmpty())) {
+                try {
+                    WorkEvent event = waiting.take();
+                    if (!event.equals(END)) {
+                        listener.on(event);
+                    }
+                } catch (Exception | Error e) { // The thread must not die: the listener would get nothing any more.
+                    failed(e);
+                }
+            }
+        }
+
+        private void failed(Throwable e) {
+            if (!hasFailed && !abandoned) {
+                hasFailed = true;
+                log.warn("A listener failed and misses the event; further failures of it are not logged", e);
+            }
+        }
+
+        /** Lets the listener take what waits, within a time. Returns how many events it has missed. */
+        int close(Duration timeout) throws InterruptedException {
+            closed = true;
+            waiting.offer(END); // Wakes the thread; if there is no room, it does not sleep.
+            thread.join(Math.max(1, timeout.toMillis()));
+            abandoned = true;
+            thread.interrupt();
+            var missed = new ArrayList<WorkEvent>();
+            waiting.drainTo(missed);
+            missed.remove(END);
+            return missed.size();
+        }
+    }
+
+    void start() {
+        outlets.forEach(outlet -> outlet.thread.start());
+    }
+
+    /** Hands an event to all listeners. Any thread; never waits. */
+    void tell(Kind kind, Begun begun, @Nullable String detail) {
+        if (!outlets.isEmpty()) {
+            tell(new WorkEvent(kind, begun.type().name(), begun.id(), begun.attempt(), detail));
+        }
+    }
+
+    /** Hands an event to all listeners. Any thread; never waits. */
+    void tell(WorkEvent event) {
+        for (Outlet outlet : outlets) {
+            if (!outlet.waiting.offer(event)) {
+                dropped.increment();
+            }
+        }
+    }
+
+    /** Tells what was stored of runs, without those that other engines have taken over. */
+    void tellSettled(List<Ended> ended, Set<Begun> lost) {
+        if (outlets.isEmpty()) {
+            return;
+        }
+        for (Ended each : ended) {
+            if (!lost.contains(each.begun())) {
+                tellSettled(each.begun(), each.verdict());
+            }
+        }
+    }
+
+    private void tellSettled(Begun begun, Verdict verdict) {
+        if (verdict instanceof Verdict.Finish finish) {
+            tell(finish.isCancelled() ? Kind.CANCELLED : Kind.COMPLETED, begun, null);
+        } else if (verdict instanceof Verdict.Again again) {
+            if (again.failure() != null) {
+                tell(Kind.FAILED, begun, again.failure().reason());
+                tell(Kind.RETRIED, begun, null);
+            } else if (again.snoozed()) {
+                tell(Kind.SNOOZED, begun, null);
+            }
+        } else if (verdict instanceof Verdict.Bury bury) {
+            if (bury.failure() != null) {
+                tell(Kind.FAILED, begun, bury.failure().reason());
+            }
+            tell(Kind.DEAD_LETTERED, begun, bury.reason());
+        }
+    }
+
+    /** Returns how many events were dropped, of all listeners. */
+    long dropped() {
+        return dropped.sum();
+    }
+
+    /** Lets the listeners take what waits, within a time for each, and ends their threads. */
+    void close(Duration timeout) throws InterruptedException {
+        for (Outlet outlet : outlets) {
+            dropped.add(outlet.close(timeout));
+        }
+    }
+}
