@@ -200,22 +200,13 @@ final class Enqueuer {
                 work.key() == null ? Types.partitionOfLane(work.priority()) : Types.partitionOfKey(work.key());
         NewMessage message = NewMessage.builder(id, state.queue(), partition, id.toString(), work.payload())
                 .generatedTransactionId(true)
-                .headers(headers.isEmpty() ? MessageHeaders.NONE : MessageHeaders.ofStored(json(headers)))
+                .headers(headers.isEmpty() ? MessageHeaders.NONE : MessageHeaders.ofStored(JsonText.object(headers)))
                 .deliverAt(work.runAt())
                 .delay(work.delay())
                 .origin(new Origin(null, work.priority()))
                 .build();
         NewKey newKey = key == null ? null : new NewKey(new QueueKey(state.queueId(), key), sha256(work.payload()), id);
         return new Prepared(work, message, newKey);
-    }
-
-    private static String json(Map<String, String> headers) {
-        var json = new StringBuilder("{");
-        headers.forEach((name, value) -> json.append(json.length() == 1 ? "" : ",")
-                .append(JsonText.quoted(name))
-                .append(':')
-                .append(JsonText.quoted(value)));
-        return json.append('}').toString();
     }
 
     private static byte[] sha256(byte[] payload) {

@@ -3,6 +3,7 @@ package dev.sluice.work.rules;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
+import java.util.Map;
 
 /** Checks that bytes are one JSON text (RFC 8259) in UTF-8. Parses without recursion, so depth costs no stack. */
 public final class JsonText {
@@ -211,5 +212,15 @@ public final class JsonText {
             }
         }
         return json.append('"').toString();
+    }
+
+    /** Returns an object of texts. */
+    public static String object(Map<String, String> texts) {
+        var json = new StringBuilder("{");
+        texts.forEach((name, value) -> json.append(json.length() == 1 ? "" : ",")
+                .append(quoted(name))
+                .append(':')
+                .append(quoted(value)));
+        return json.append('}').toString();
     }
 }
