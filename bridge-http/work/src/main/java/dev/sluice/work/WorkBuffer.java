@@ -129,6 +129,11 @@ public final class WorkBuffer implements AutoCloseable {
         return operations.progress(type, id);
     }
 
+    /** Returns numbers of the types that have handlers in this buffer, of each and in total. */
+    public WorkStats stats() {
+        return operations.stats();
+    }
+
     /** Returns how many events listeners have missed because they were slower than the works. */
     public long droppedEvents() {
         return operations.droppedEvents();

@@ -251,6 +251,7 @@ final class Dispatcher {
             }
         }
         held.remove(unsettled);
+        Counts.settled(unsettled, lost);
         events.tellSettled(unsettled, lost);
         unsettled.clear();
         return true;

@@ -2,6 +2,7 @@ package dev.sluice.work.engine;
 
 import dev.sluice.queue.sql.Transactions;
 import dev.sluice.work.CloseReport;
+import dev.sluice.work.WorkStats;
 import dev.sluice.work.store.Orphans;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -10,6 +11,7 @@ import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.LongSupplier;
+import java.util.function.ToLongFunction;
 import javax.sql.DataSource;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -210,6 +212,15 @@ final class Engine {
                 log.warn("A thread of the work engine was interrupted; it goes on");
             }
         }
+    }
+
+    /**
+     * Returns the numbers of the types.
+     *
+     * @param pending counts the works of a type that no engine has claimed
+     */
+    WorkStats stats(ToLongFunction<String> pending) {
+        return Statistics.of(types, workers, pending);
     }
 
     List<HandledType> types() {

@@ -18,6 +18,7 @@ final class HandledType {
     private final String name;
     private final Handler handler;
     private final HandlerSettings settings;
+    private final Counts counts = new Counts();
 
     /** Works that were claimed and have not started. Guarded by {@link Workers}. */
     final ArrayDeque<Begun> waiting = new ArrayDeque<>();
@@ -51,6 +52,10 @@ final class HandledType {
 
     HandlerSettings settings() {
         return settings;
+    }
+
+    Counts counts() {
+        return counts;
     }
 
     /** Returns what was read of the queue; null: nothing yet. */
@@ -102,6 +107,7 @@ final class HandledType {
     /** Notes how long a handler ran. Two threads may overwrite each other: it is an estimate. */
     @SuppressWarnings("NonAtomicVolatileUpdate")
     void ran(long nanos) {
+        counts.durations().add(nanos);
         double average = averageNanos;
         averageNanos = Double.isNaN(average) ? nanos : average + (nanos - average) / SMOOTHING;
     }

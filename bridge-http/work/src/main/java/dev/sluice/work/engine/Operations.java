@@ -11,6 +11,7 @@ import dev.sluice.work.Work;
 import dev.sluice.work.WorkEvent;
 import dev.sluice.work.WorkId;
 import dev.sluice.work.WorkListener;
+import dev.sluice.work.WorkStats;
 import dev.sluice.work.rules.Types;
 import dev.sluice.work.store.ItemRows.Cancelled;
 import dev.sluice.work.store.KeyRows.FinishedKey;
@@ -183,6 +184,11 @@ public final class Operations {
                         "could not read type " + type,
                         connection -> tables.types().load(connection, List.of(Types.queue(type))).stream()
                                 .findFirst());
+    }
+
+    /** Returns the numbers of the types that have handlers here. */
+    public WorkStats stats() {
+        return engine.stats(this::waiting);
     }
 
     /** Returns how many events were dropped. */

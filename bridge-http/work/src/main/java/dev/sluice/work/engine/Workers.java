@@ -154,6 +154,11 @@ final class Workers {
         return type.running + type.waiting.size();
     }
 
+    /** Returns how many handlers of a type run. */
+    synchronized int running(HandledType type) {
+        return type.running;
+    }
+
     /** Returns how many works of a type wait for a worker. */
     synchronized int waiting(HandledType type) {
         return type.waiting.size();

@@ -1,0 +1,34 @@
+package dev.sluice.work;
+
+import java.time.Duration;
+import java.util.Map;
+
+/**
+ * Numbers of the types that a buffer handles.
+ *
+ * @param total of all types
+ * @param byType of each type
+ */
+public record WorkStats(OfWorks total, Map<String, OfWorks> byType) {
+    /**
+     * Numbers of works. What is counted begins with the start of the buffer; outcomes count when they are stored.
+     *
+     * @param pending works that no engine has claimed, without those that are scheduled
+     * @param processing works that this buffer has claimed and not finished
+     * @param activeWorkers handlers that run in this buffer
+     * @param completed works that this buffer has done
+     * @param failed attempts that failed in this buffer
+     * @param deadLettered works of which this buffer has made dead letters
+     * @param average how long handlers ran; zero if none has ended
+     * @param p95 the time within which 95 of 100 handlers ended, at most 6.25 % too long; zero if none has ended
+     */
+    public record OfWorks(
+            long pending,
+            long processing,
+            long activeWorkers,
+            long completed,
+            long failed,
+            long deadLettered,
+            Duration average,
+            Duration p95) {}
+}
