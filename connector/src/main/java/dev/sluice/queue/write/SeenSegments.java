@@ -79,7 +79,16 @@ final class SeenSegments {
         }
     }
 
-    private record Segment(long firstSeq, long[] hashes) {}
+    /** The hashes of the ids of a segment, and the seq of the first. */
+    private static final class Segment {
+        private final long firstSeq;
+        private final long[] hashes;
+
+        Segment(long firstSeq, long[] hashes) {
+            this.firstSeq = firstSeq;
+            this.hashes = hashes;
+        }
+    }
 
     /** What was read ahead, by partition. */
     static final class Ahead {
@@ -94,7 +103,17 @@ final class SeenSegments {
         private record Rows(long after, List<Row> newestFirst) {}
 
         /** A row. Its hashes are null if the statement did not read the ids. */
-        private record Row(long firstSeq, boolean isInside, long @Nullable [] hashes) {}
+        private static final class Row {
+            private final long firstSeq;
+            private final boolean isInside;
+            private final long @Nullable [] hashes;
+
+            Row(long firstSeq, boolean isInside, long @Nullable [] hashes) {
+                this.firstSeq = firstSeq;
+                this.isInside = isInside;
+                this.hashes = hashes;
+            }
+        }
 
         /** Returns what is wanted; null if it was not all read. */
         private @Nullable Newest take(Wanted wanted) {
@@ -141,7 +160,8 @@ final class SeenSegments {
                         .newestFirst
                         .add(new Ahead.Row(row.getLong("first_seq"), row.getBoolean("inside"), hashesOrNull(row))));
         for (Ahead.Rows rows : ahead.byPartition.values()) {
-            rows.newestFirst.sort(Comparator.comparingLong(Ahead.Row::firstSeq).reversed());
+            Comparator<Ahead.Row> oldestFirst = Comparator.comparingLong(row -> row.firstSeq);
+            rows.newestFirst.sort(oldestFirst.reversed());
         }
         return ahead;
     }
