@@ -25,8 +25,9 @@ import org.slf4j.LoggerFactory;
  *
  * <ol>
  *   <li>The first kind advances the tails of partitions and the cursors behind them ({@link TailAdvance}). From its
- *       commit on the messages are invisible. It skips partitions and cursors that another transaction has locked; the
- *       next sweep tries them again.
+ *       commit on the messages are invisible. It skips partitions and cursors that another transaction has locked, and
+ *       tries them again soon: under load a pop or a flush has a lock of each partition most of the time, for
+ *       milliseconds each. If they stay locked, the next sweep tries them again.
  *   <li>The second kind deletes invisible segments, a bounded number in each step. Pushes, pops and acknowledgements
  *       need none of its locks.
  * </ol>
@@ -48,6 +49,10 @@ public final class Retention {
     private static final int PARTITIONS = 50;
     /** Segments of a partition that one step examines, and segments that one step deletes. */
     private static final int SEGMENTS = 100;
+    /** Rounds in which all partitions were locked, after which a sweep leaves them to the next one. */
+    private static final int MOST_LOCKED_ROUNDS = 50;
+    /** How long a sweep waits after such a round. */
+    private static final long LOCKED_PAUSE_MS = 10;
     /** Rows of the index of transaction ids that one step deletes: those of a hundred blocks. */
     private static final int HASHES = 6400;
     /** Other rows that one step deletes. */
@@ -127,8 +132,13 @@ public final class Retention {
         }
     }
 
-    /** What a step did: messages it made invisible, and partitions in which more messages may have expired. */
-    private record Advanced(Counts messages, List<Long> more) {
+    /**
+     * What a step did.
+     *
+     * @param messages those that it made invisible
+     * @param again partitions in which more messages may have expired, or that other transactions had locked
+     */
+    private record Advanced(Counts messages, List<Long> again) {
         static final Advanced NOTHING = new Advanced(Counts.NONE, List.of());
     }
 
@@ -190,7 +200,9 @@ public final class Retention {
 
         private void deleteExpired(String what, List<Long> page) {
             List<Long> candidates = page;
-            while (!candidates.isEmpty()) {
+            int lockedRounds = 0;
+            while (!candidates.isEmpty() && lockedRounds <= MOST_LOCKED_ROUNDS && !stopped) {
+                Counts before = ofQueue;
                 List<Long> examined = candidates;
                 List<Long> expired = transactions.run(what, connection -> expired(connection, examined)).stream()
                         .map(Expired::id)
@@ -200,9 +212,26 @@ public final class Retention {
                     List<Long> some = expired.subList(i, Math.min(expired.size(), i + PARTITIONS));
                     Advanced advanced = step(what, Advanced.NOTHING, connection -> advanceTails(connection, some));
                     ofQueue = ofQueue.plus(advanced.messages());
-                    candidates.addAll(advanced.more());
-                    deleteRemains(some);
+                    candidates.addAll(advanced.again());
+                    if (!advanced.messages().equals(Counts.NONE)) {
+                        deleteRemains(some);
+                    }
                 }
+                if (!ofQueue.equals(before)) {
+                    lockedRounds = 0;
+                } else if (!candidates.isEmpty()) {
+                    lockedRounds++;
+                    pause();
+                }
+            }
+        }
+
+        /** Waits a moment. An interrupt ends the wait and stays set. */
+        private void pause() {
+            try {
+                Thread.sleep(LOCKED_PAUSE_MS);
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
             }
         }
 
@@ -343,20 +372,24 @@ public final class Retention {
         expired(connection, oldTails.keySet()).forEach(each -> expired.put(each.id(), each));
         NavigableMap<Long, Long> newTails = new TreeMap<>();
         expired.forEach((id, each) -> newTails.put(id, each.tail()));
-        busyPartitions(connection, newTails).forEach(newTails::remove);
+        var again = new ArrayList<Long>(partitions);
+        again.removeAll(oldTails.keySet());
+        for (long busy : busyPartitions(connection, newTails)) {
+            newTails.remove(busy);
+            again.add(busy);
+        }
         tailAdvance.advance(connection, newTails);
 
         Counts messages = Counts.NONE;
-        var more = new ArrayList<Long>();
         for (Expired each : expired.values()) {
             if (newTails.containsKey(each.id())) {
                 messages = messages.plus(each.since(oldTails.getOrDefault(each.id(), each.tail())));
                 if (each.more()) {
-                    more.add(each.id());
+                    again.add(each.id());
                 }
             }
         }
-        return new Advanced(messages, more);
+        return new Advanced(messages, again);
     }
 
     private List<Expired> expired(Connection connection, Collection<Long> partitions) throws SQLException {

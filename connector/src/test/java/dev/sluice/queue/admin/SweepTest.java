@@ -13,6 +13,7 @@ import dev.sluice.queue.PopResult;
 import dev.sluice.queue.QueueOptions;
 import dev.sluice.queue.write.QueueWriter;
 import dev.sluice.queue.write.QueueWriterConfig;
+import java.lang.reflect.Proxy;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Statement;
@@ -23,12 +24,16 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import javax.sql.DataSource;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** A sweep moves cursors and ends leases, and skips what other transactions have locked. */
 class SweepTest {
@@ -158,6 +163,26 @@ class SweepTest {
                 ack.rollback();
             }
             assertThat(retention.sweep().ttl()).isEqualTo(2);
+        }
+
+        /** Under load each partition is locked most of the time, for milliseconds. */
+        @ParameterizedTest
+        @ValueSource(strings = {"partitions", "cursors"})
+        @Timeout(30)
+        void thatAreShortDoNotKeepMessagesUntilTheNextSweep(String table) throws Exception {
+            try (Connection other = held("select from sluice." + table + " for no key update")) {
+                var connections = new AtomicInteger();
+                var endsTheLock = (DataSource) Proxy.newProxyInstance(
+                        DataSource.class.getClassLoader(),
+                        new Class<?>[] {DataSource.class},
+                        (proxy, method, arguments) -> {
+                            if (connections.incrementAndGet() == 10) {
+                                other.rollback();
+                            }
+                            return method.invoke(sluice.postgres.dataSource(), arguments);
+                        });
+                assertThat(new Retention(endsTheLock, "sluice").sweep().ttl()).isEqualTo(2);
+            }
         }
 
         @Test
