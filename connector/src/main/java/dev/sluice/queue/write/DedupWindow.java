@@ -6,9 +6,12 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Collections;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Random;
 import java.util.UUID;
 import java.util.function.BooleanSupplier;
 import java.util.function.LongSupplier;
@@ -37,7 +40,9 @@ import org.jspecify.annotations.Nullable;
  * most eight ids are read for each one written. Partitions that are used more often are cut instead of evicted, because
  * they would be read again at once: each keeps its share, the same number of newest ids, and a partition with fewer
  * keeps all. The cache does not find duplicates of ids that it has cut. It reads them again once there has been room
- * for an eighth of the window. If there are too many partitions, the cache evicts those that were not used for longest.
+ * for an eighth of the window. If there are too many partitions, the cache evicts those that were not used for an
+ * eighth of their window, and if these are too few, random ones. A load that goes through a few more partitions than
+ * there is room for, in turns, would find none of them if the cache evicted those that were not used for longest.
  *
  * <p>Owned by one thread.
  */
@@ -58,7 +63,10 @@ final class DedupWindow {
     private final Statements statements;
     private final SeenSegments segments;
     private final Map<Long, CachedIds> byPartition = new HashMap<>();
+    private final Random random;
     private long totalIds;
+    /** Number of the flush under way. */
+    private long flush;
     /** Most ids of one partition since the last cut; {@link #maxIds} if there has been room since. */
     private int share;
 
@@ -69,6 +77,12 @@ final class DedupWindow {
 
     /** Makes an empty cache that reads the time from a clock of nanoseconds. */
     DedupWindow(int maxIds, int maxPartitions, String schema, LongSupplier nanoClock) {
+        this(maxIds, maxPartitions, schema, nanoClock, new Random());
+    }
+
+    /** Makes an empty cache that takes random numbers from {@code random}. */
+    DedupWindow(int maxIds, int maxPartitions, String schema, LongSupplier nanoClock, Random random) {
+        this.random = random;
         this.maxIds = maxIds;
         this.maxPartitions = maxPartitions;
         this.nanoClock = nanoClock;
@@ -104,15 +118,21 @@ final class DedupWindow {
     record Locked(long partitionId, long head, Duration window) {}
 
     /**
-     * Reads what {@link #catchUp} will need of these partitions, with one statement for all of them. Changes no entry.
+     * Begins a flush: reads what {@link #catchUp} will need of its partitions, with one statement for all of them.
+     * Until the next flush, these partitions are evicted only if they are too many themselves.
      *
      * @param partitions at most {@link SeenSegments#MAX_PARTITIONS}
      */
     SeenSegments.Ahead readAhead(Connection connection, List<Locked> partitions) throws SQLException {
         long now = nanoClock.getAsLong();
         endShare(now);
+        flush++;
         var wanted = new ArrayList<SeenSegments.Wanted>();
         for (Locked partition : partitions) {
+            CachedIds cached = byPartition.get(partition.partitionId());
+            if (cached != null) {
+                cached.flush = flush;
+            }
             CachedIds usable = usable(partition, now);
             CachedIds known = usable == null ? new CachedIds() : usable;
             if (known.head != partition.head()) {
@@ -147,6 +167,7 @@ final class DedupWindow {
         known.head = partition.head();
         known.windowNanos = partition.window().toNanos();
         known.usedAt = now;
+        known.flush = flush;
         count(known);
         keepWithinBounds();
         return known;
@@ -238,16 +259,17 @@ final class DedupWindow {
     }
 
     private void keepWithinBounds() {
-        int partitions = byPartition.size();
-        if (partitions > maxPartitions) {
+        long now = nanoClock.getAsLong();
+        Predicate<CachedIds> isIdle = each -> now - each.usedAt > each.windowNanos / IDLE_DIVISOR;
+        if (byPartition.size() > maxPartitions) {
             int leave = maxPartitions - maxPartitions / ROOM_DIVISOR;
-            forgetUnused(each -> true, () -> byPartition.size() <= leave);
+            forgetUnused(isIdle, () -> byPartition.size() <= leave);
+            forgetRandom(leave);
         }
         if (totalIds > maxIds) {
             long leave = maxIds - maxIds / ROOM_DIVISOR;
-            long now = nanoClock.getAsLong();
             share = maxIds;
-            forgetUnused(each -> now - each.usedAt > each.windowNanos / IDLE_DIVISOR, () -> totalIds <= leave);
+            forgetUnused(isIdle, () -> totalIds <= leave);
             if (totalIds > leave) {
                 cut(leave);
             }
@@ -264,6 +286,16 @@ final class DedupWindow {
                 return;
             }
             forget(each.getKey());
+        }
+    }
+
+    /** Evicts random partitions until {@code leave} are left. */
+    private void forgetRandom(int leave) {
+        if (byPartition.size() > leave) {
+            var partitions = new ArrayList<>(byPartition.keySet());
+            Collections.shuffle(partitions, random);
+            partitions.sort(Comparator.comparing(id -> knownOf(id).flush != flush)); // Keeps those of the flush.
+            partitions.subList(leave, partitions.size()).forEach(this::forget);
         }
     }
 
@@ -336,6 +368,8 @@ final class DedupWindow {
         private long counted;
 
         private long usedAt;
+        /** The last flush that has used the entry. */
+        private long flush;
         /** Whether the entry is in the cache. */
         private boolean isCached;
         /** Whether ids within the window were cut. */

@@ -196,6 +196,20 @@ class DedupWindowTest {
     }
 
     @Test
+    void findsMostPartitionsOfALoadThatGoesThroughAFewTooManyInTurns() throws SQLException {
+        int partitions = DedupWindow.partitionsFor(MAX_IDS) * 106 / 100;
+        int rounds = 20;
+        int missed = 0;
+        for (int round = 1; round <= rounds; round++) {
+            for (long partition = 1; partition <= partitions; partition++) {
+                missed += round > rounds / 2 && window.knownOf(partition) == null ? 1 : 0;
+                catchUp(partition, 0);
+            }
+        }
+        assertThat(missed).isPositive().isLessThan(partitions * (rounds - rounds / 2) / 3);
+    }
+
+    @Test
     void removesIdsThatHaveLeftTheWindow() throws SQLException {
         window.committed(catchUp(1, 0), 0, 1, new long[] {SeenIds.hash("t1")}, new long[] {1}, 1);
         letPass(HOUR.plus(HOUR.dividedBy(4)));
