@@ -158,8 +158,11 @@ final class GrowthBridge implements AutoCloseable {
                 requests += stream.answered();
             }
             if (messages == 0) {
-                throw BenchException.failed(path + " moved no message; first failure: "
-                        + streams.get(0).traffic().firstFailure());
+                String failure = streams.get(0).traffic().firstFailure();
+                throw BenchException.failed(path
+                        + (failure == null
+                                ? " moved no message and had no failure: the queue was empty"
+                                : " moved no message; first failure: " + failure));
             }
             measurement.end(
                     new Measurement.Work(seconds, messages, requests, failed, (double) messages * payload), result);

@@ -21,7 +21,7 @@ final class GrowthRun {
     /** Messages that a partition has when there are many partitions with few messages. */
     private static final int THIN = 8;
     /** Fewer partitions than this are empty before a load of few messages for each has a rate. */
-    private static final int LEAST_THIN_PARTITIONS = 10_000;
+    private static final int LEAST_THIN_PARTITIONS = 50_000;
     /** Connections of the consumers of all groups together. */
     private static final int CONSUMERS = 100;
 
