@@ -3,11 +3,15 @@ package dev.sluice.work.engine;
 import dev.sluice.queue.Message;
 import dev.sluice.queue.MessageHeaders;
 import dev.sluice.queue.PriorityLane;
-import dev.sluice.work.Context;
 import dev.sluice.work.HandlerSettings;
+import dev.sluice.work.Hooks;
 import dev.sluice.work.Work;
 import dev.sluice.work.WorkId;
 import dev.sluice.work.rules.Types;
+import dev.sluice.work.run.Failure;
+import dev.sluice.work.run.Report;
+import dev.sluice.work.run.Run;
+import dev.sluice.work.run.Stop;
 import dev.sluice.work.store.Place;
 import java.time.Duration;
 import java.time.Instant;
@@ -20,20 +24,11 @@ import org.jspecify.annotations.Nullable;
  * A work that this engine has claimed: the run of its handler. The worker, the watch and the dispatcher use it; the
  * phase says who may end it. Only one of them can, so the outcome of a handler that was given up is dropped.
  */
-final class Begun implements Context {
+final class Begun implements Run {
     /** Reserved names of headers: no client can set them. */
     static final String KEY_HEADER = "sluice.work-key";
 
     static final String DEADLINE_HEADER = "sluice.work-deadline";
-
-    /** Why a handler is to end. */
-    enum Stop {
-        NONE,
-        TIMEOUT,
-        CANCEL,
-        CLOSE,
-        LOST
-    }
 
     private enum Phase {
         WAITING,
@@ -108,7 +103,23 @@ final class Begun implements Context {
         return new Place(message.partitionId(), message.seq());
     }
 
-    Instant createdAt() {
+    @Override
+    public Hooks handler() {
+        return type.handler();
+    }
+
+    @Override
+    public HandlerSettings settings() {
+        return type.settings();
+    }
+
+    @Override
+    public boolean closes() {
+        return history.closes();
+    }
+
+    @Override
+    public Instant createdAt() {
         return message.createdAt();
     }
 
@@ -117,9 +128,8 @@ final class Begun implements Context {
         return message.headers().get(KEY_HEADER);
     }
 
-    /** Returns when it is too late to run the work; null: never. */
-    @Nullable
-    Instant deadline() {
+    @Override
+    public @Nullable Instant deadline() {
         String text = message.headers().get(DEADLINE_HEADER);
         try {
             return text == null ? null : Instant.parse(text);
@@ -128,8 +138,8 @@ final class Begun implements Context {
         }
     }
 
-    /** Returns the work as the handler gets it. */
-    Work work() {
+    @Override
+    public Work work() {
         var metadata = new LinkedHashMap<>(message.headers().asMap());
         metadata.keySet().removeIf(name -> name.startsWith(MessageHeaders.RESERVED));
         String key = Types.isShared(message.partition()) ? null : Types.keyOf(message.partition());
@@ -187,7 +197,8 @@ final class Begun implements Context {
         }
     }
 
-    synchronized Stop stopReason() {
+    @Override
+    public synchronized Stop stopReason() {
         return stop;
     }
 
@@ -205,7 +216,8 @@ final class Begun implements Context {
         return phase == Phase.RUNNING && stop != Stop.NONE && nanos.getAsLong() - interruptedNanos >= grace.toNanos();
     }
 
-    synchronized long elapsedNanos() {
+    @Override
+    public synchronized long elapsedNanos() {
         return nanos.getAsLong() - startedNanos;
     }
 

@@ -5,9 +5,10 @@ import dev.sluice.queue.MessageHeaders;
 import dev.sluice.queue.PayloadCipher;
 import dev.sluice.queue.read.Taking.Taken;
 import dev.sluice.queue.sql.OutcomeUnknownException;
-import dev.sluice.work.HandlerSettings;
 import dev.sluice.work.engine.Begun.History;
 import dev.sluice.work.rules.Types;
+import dev.sluice.work.run.Refusal;
+import dev.sluice.work.run.Verdict;
 import dev.sluice.work.store.ClaimRows.NewClaim;
 import dev.sluice.work.store.ClaimRows.Recovered;
 import dev.sluice.work.store.ItemRows;
@@ -26,7 +27,6 @@ import java.util.Set;
 import java.util.UUID;
 import java.util.function.LongSupplier;
 import java.util.stream.Collectors;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -233,38 +233,16 @@ final class Claims {
                                 state.queueId(),
                                 begun.stream().map(each -> each.id().value()).toList())
                 : Set.of();
-        boolean needsTime = begun.stream()
-                .anyMatch(each ->
-                        each.deadline() != null || each.type().settings().maxAge() != null);
+        boolean needsTime = begun.stream().anyMatch(Refusal::needsTime);
         Instant now = needsTime ? tables.types().now(connection) : Instant.EPOCH;
         var ended = new ArrayList<Ended>();
         for (Begun each : begun) {
-            Verdict verdict = cancelled.contains(each.id().value()) ? Verdict.Finish.cancelled() : refusal(each, now);
+            Verdict verdict = cancelled.contains(each.id().value()) ? Verdict.Finish.cancelled() : Refusal.of(each, now);
             if (verdict != null && each.giveUp()) {
                 ended.add(new Ended(each, verdict));
             }
         }
         return ended;
-    }
-
-    private static @Nullable Verdict refusal(Begun begun, Instant now) {
-        HandlerSettings settings = begun.type().settings();
-        if (begun.history().crashes() >= settings.maxCrashes()) {
-            return new Verdict.Bury(
-                    "crash_loop: " + begun.history().crashes() + " engines died while the work was begun", null);
-        }
-        Instant deadline = begun.deadline();
-        if (deadline != null && !now.isBefore(deadline)) {
-            return new Verdict.Bury("deadline: it was " + deadline, null);
-        }
-        boolean isFirst = begun.history().attempts() == 0 && begun.history().snoozes() == 0;
-        if (isFirst
-                && settings.maxAge() != null
-                && now.isAfter(begun.createdAt().plus(settings.maxAge()))) {
-            return new Verdict.Bury(
-                    "too old: created at " + begun.createdAt() + ", may begin within " + settings.maxAge(), null);
-        }
-        return null;
     }
 
     /** Looks what is due. Makes items of what dead engines have left. */

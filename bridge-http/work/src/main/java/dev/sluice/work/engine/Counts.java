@@ -1,5 +1,6 @@
 package dev.sluice.work.engine;
 
+import dev.sluice.work.run.Verdict;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.atomic.LongAdder;

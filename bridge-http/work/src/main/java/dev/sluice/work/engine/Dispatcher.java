@@ -3,6 +3,9 @@ package dev.sluice.work.engine;
 import dev.sluice.work.WorkEvent;
 import dev.sluice.work.WorkEvent.Kind;
 import dev.sluice.work.engine.Claims.Claimed;
+import dev.sluice.work.run.Runner;
+import dev.sluice.work.run.Stop;
+import dev.sluice.work.run.Verdict;
 import dev.sluice.work.store.ItemRows;
 import dev.sluice.work.store.TypeRows;
 import java.time.Duration;
@@ -315,7 +318,7 @@ final class Dispatcher {
                 state, running.stream().map(begun -> begun.id().value()).toList());
         running.stream()
                 .filter(begun -> cancelled.contains(begun.id().value()))
-                .forEach(begun -> begun.stop(Begun.Stop.CANCEL));
+                .forEach(begun -> begun.stop(Stop.CANCEL));
     }
 
     /** Looks what is due if the time has come, and sets when to look again. */

@@ -3,6 +3,8 @@ package dev.sluice.work.engine;
 import dev.sluice.queue.sql.Transactions;
 import dev.sluice.work.CloseReport;
 import dev.sluice.work.WorkStats;
+import dev.sluice.work.run.Runner;
+import dev.sluice.work.run.Stop;
 import dev.sluice.work.store.Orphans;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -86,7 +88,7 @@ final class Engine {
 
     private void ended(Ended ended) {
         Begun begun = ended.begun();
-        if (begun.stopReason() == Begun.Stop.CLOSE && ended.verdict().equals(Runner.givenBack(begun))) {
+        if (begun.stopReason() == Stop.CLOSE && ended.verdict().equals(Runner.givenBack(begun))) {
             givenBack.incrementAndGet();
         }
         dispatcher.ended(ended);
@@ -147,30 +149,20 @@ final class Engine {
 
     private void watch(Begun begun) {
         if (begun.isOverdue()) {
-            begun.stop(Begun.Stop.TIMEOUT);
+            begun.stop(Stop.TIMEOUT);
         }
         if (begun.ignoresInterruptFor(settings.interruptGrace())) {
-            Begun.Stop reason = begun.stopReason();
             if (workers.replace(begun)) {
                 log.error(
                         "A handler ignores the interrupt of its thread, and its worker was replaced; the thread is lost"
                                 + " until the handler ends type={} id={} reason={} stuck={}",
                         begun.type().name(),
                         begun.id(),
-                        reason,
+                        begun.stopReason(),
                         workers.stuck());
-                ended(new Ended(begun, afterGivingUp(begun, reason)));
+                ended(new Ended(begun, runner.stopped(begun)));
             }
         }
-    }
-
-    private Verdict afterGivingUp(Begun begun, Begun.Stop reason) {
-        return switch (reason) {
-            case TIMEOUT -> runner.timedOut(begun);
-            case CANCEL -> Verdict.Finish.cancelled();
-            case LOST -> new Verdict.Drop();
-            case CLOSE, NONE -> Runner.givenBack(begun);
-        };
     }
 
     /** Lets the handlers end within the time of the settings, gives back what has not, and ends the threads. */
@@ -179,7 +171,7 @@ final class Engine {
         giveBack(workers.withdraw());
         awaitHandlers(System.nanoTime() + settings.closeTimeout().toNanos());
         giveBack(workers.withdraw());
-        workers.running().forEach(begun -> begun.stop(Begun.Stop.CLOSE));
+        workers.running().forEach(begun -> begun.stop(Stop.CLOSE));
         awaitHandlers(System.nanoTime() + settings.interruptGrace().toNanos());
         List<Begun> stuck = workers.running().stream().filter(Begun::giveUp).toList();
         giveBack(stuck);

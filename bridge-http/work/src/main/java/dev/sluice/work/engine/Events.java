@@ -3,6 +3,7 @@ package dev.sluice.work.engine;
 import dev.sluice.work.WorkEvent;
 import dev.sluice.work.WorkEvent.Kind;
 import dev.sluice.work.WorkListener;
+import dev.sluice.work.run.VerdictEvents;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -105,26 +106,9 @@ final class Events {
         }
         for (Ended each : ended) {
             if (!lost.contains(each.begun())) {
-                tellSettled(each.begun(), each.verdict());
+                VerdictEvents.of(each.begun().type().name(), each.begun(), each.verdict())
+                        .forEach(this::tell);
             }
-        }
-    }
-
-    private void tellSettled(Begun begun, Verdict verdict) {
-        if (verdict instanceof Verdict.Finish finish) {
-            tell(finish.isCancelled() ? Kind.CANCELLED : Kind.COMPLETED, begun, null);
-        } else if (verdict instanceof Verdict.Again again) {
-            if (again.failure() != null) {
-                tell(Kind.FAILED, begun, again.failure().reason());
-                tell(Kind.RETRIED, begun, null);
-            } else if (again.snoozed()) {
-                tell(Kind.SNOOZED, begun, null);
-            }
-        } else if (verdict instanceof Verdict.Bury bury) {
-            if (bury.failure() != null) {
-                tell(Kind.FAILED, begun, bury.failure().reason());
-            }
-            tell(Kind.DEAD_LETTERED, begun, bury.reason());
         }
     }
 

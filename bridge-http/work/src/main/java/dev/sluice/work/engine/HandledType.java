@@ -1,7 +1,7 @@
 package dev.sluice.work.engine;
 
-import dev.sluice.work.Handler;
 import dev.sluice.work.HandlerSettings;
+import dev.sluice.work.Hooks;
 import dev.sluice.work.rules.Types;
 import dev.sluice.work.store.ItemRows;
 import dev.sluice.work.store.TypeRows;
@@ -16,7 +16,7 @@ final class HandledType {
     private static final int SMOOTHING = 16;
 
     private final String name;
-    private final Handler handler;
+    private final Hooks handler;
     private final HandlerSettings settings;
     private final Counts counts = new Counts();
 
@@ -32,7 +32,7 @@ final class HandledType {
     private volatile double averageNanos = Double.NaN;
     private long nextLookNanos;
 
-    HandledType(String name, Handler handler, HandlerSettings settings) {
+    HandledType(String name, Hooks handler, HandlerSettings settings) {
         this.name = name;
         this.handler = handler;
         this.settings = settings;
@@ -46,7 +46,7 @@ final class HandledType {
         return Types.queue(name);
     }
 
-    Handler handler() {
+    Hooks handler() {
         return handler;
     }
 

@@ -1,5 +1,6 @@
 package dev.sluice.work.engine;
 
+import dev.sluice.work.run.Stop;
 import dev.sluice.work.store.Place;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -82,7 +83,7 @@ final class Held {
                 if (kept.contains(work)) {
                     renewed.computeIfPresent(work, (key, since) -> now);
                 } else if (renewed.containsKey(work)) {
-                    work.stop(Begun.Stop.LOST);
+                    work.stop(Stop.LOST);
                 }
             }
         } catch (RuntimeException e) {
@@ -115,7 +116,7 @@ final class Held {
         long now = nanos.getAsLong();
         renewed.forEach((work, since) -> {
             if (now - since >= lease.toNanos() / 10 * 9) {
-                work.stop(Begun.Stop.LOST);
+                work.stop(Stop.LOST);
             }
         });
     }

@@ -1,6 +1,8 @@
 package dev.sluice.work.engine;
 
 import dev.sluice.work.WorkEvent;
+import dev.sluice.work.run.Report;
+import dev.sluice.work.run.Verdict;
 import dev.sluice.work.store.ProgressRows.NewReport;
 import dev.sluice.work.store.ProgressRows.Of;
 import dev.sluice.work.store.TypeRows;

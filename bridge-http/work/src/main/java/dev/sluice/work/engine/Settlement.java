@@ -1,6 +1,8 @@
 package dev.sluice.work.engine;
 
 import dev.sluice.work.rules.Types;
+import dev.sluice.work.run.Failure;
+import dev.sluice.work.run.Verdict;
 import dev.sluice.work.store.ItemRows.Dead;
 import dev.sluice.work.store.ItemRows.Later;
 import dev.sluice.work.store.KeyRows.FinishedKey;
@@ -154,8 +156,8 @@ final class Settlement {
                         again.delay(),
                         again.until(),
                         again.closes(),
-                        history.attempts() + (again.failure() == null ? 0 : 1),
-                        history.snoozes() + (again.snoozed() ? 1 : 0),
+                        again.attempts(history.attempts()),
+                        again.snoozes(history.snoozes()),
                         stored(each, now)));
             }
         }
@@ -167,14 +169,13 @@ final class Settlement {
         for (Ended each : ended) {
             if (each.verdict() instanceof Verdict.Bury bury) {
                 Begun.History history = each.begun().history();
-                int runs = history.attempts() + history.crashes() + (bury.failure() == null ? 0 : 1);
                 String reason = state(each.begun().type()).isEncrypted() && bury.failure() != null
                         ? bury.failure().type()
                         : bury.reason();
                 deads.add(new Dead(
                         each.begun().place(),
                         reason,
-                        Math.max(0, runs - 1),
+                        bury.retries(history.attempts(), history.crashes()),
                         stored(each, now),
                         reports.ofDead(each.begun(), now)));
             }
@@ -185,7 +186,7 @@ final class Settlement {
     /** Returns the history of a work as it is stored: encrypted if its queue is. */
     private @Nullable String stored(Ended each, Instant now) {
         String errors = each.begun().history().errors();
-        Failure failure = failure(each);
+        Failure failure = Verdict.failureOf(each.verdict());
         String history = failure == null ? errors : failure.addTo(errors, now);
         return history == null ? null : sealed(each.begun().type(), history);
     }
@@ -197,14 +198,7 @@ final class Settlement {
 
     private static boolean needsTime(Ended each) {
         boolean isKept = !(each.verdict() instanceof Verdict.Finish);
-        return isKept && (failure(each) != null || !each.begun().report().isEmpty());
-    }
-
-    private static @Nullable Failure failure(Ended each) {
-        if (each.verdict() instanceof Verdict.Again again) {
-            return again.failure();
-        }
-        return each.verdict() instanceof Verdict.Bury bury ? bury.failure() : null;
+        return isKept && (Verdict.failureOf(each.verdict()) != null || !each.begun().report().isEmpty());
     }
 
     /** Opens the partitions of keys whose works no longer close them. */

@@ -1,6 +1,9 @@
 package dev.sluice.work.engine;
 
+import dev.sluice.work.Handler;
 import dev.sluice.work.WorkEvent;
+import dev.sluice.work.run.Runner;
+import dev.sluice.work.run.Verdict;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
@@ -93,7 +96,7 @@ final class Workers {
 
     private Verdict run(Begun begun) {
         events.tell(WorkEvent.Kind.STARTED, begun, null);
-        return runner.run(begun);
+        return runner.run((Handler) begun.handler(), begun, begun.type()::ran);
     }
 
     /** Gives a place back if there was one, and returns the next work; null if no work may run. */

@@ -1,4 +1,4 @@
-package dev.sluice.work.engine;
+package dev.sluice.work.run;
 
 import dev.sluice.work.rules.JsonText;
 import java.io.PrintWriter;
@@ -18,14 +18,15 @@ import org.jspecify.annotations.Nullable;
  * @param durationMs how long the handler ran
  * @param worker the engine and thread
  */
-record Failure(int attempt, String type, String message, String stack, long durationMs, String worker) {
+public record Failure(int attempt, String type, String message, String stack, long durationMs, String worker) {
     /** Most failures that a history keeps: the newest. */
-    static final int MOST = 10;
+    public static final int MOST = 10;
 
-    static final int MAX_MESSAGE = 1_000;
+    public static final int MAX_MESSAGE = 1_000;
     static final int MAX_STACK = 4_000;
 
-    static Failure of(int attempt, Throwable error, long durationMs, String worker) {
+    /** Makes the failure of an error. */
+    public static Failure of(int attempt, Throwable error, long durationMs, String worker) {
         var stack = new StringWriter();
         error.printStackTrace(new PrintWriter(stack));
         String message = error.getMessage() == null ? "" : error.getMessage();
@@ -39,13 +40,13 @@ record Failure(int attempt, String type, String message, String stack, long dura
     }
 
     /** Returns the beginning of a text, in characters that PostgreSQL can store. */
-    static String cut(String text, int most) {
+    public static String cut(String text, int most) {
         String beginning = text.substring(0, Math.min(text.length(), most));
         return beginning.replace('\0', '\uFFFD').replaceAll("[\\x{d800}-\\x{dfff}]", "\uFFFD");
     }
 
     /** Returns type and message. */
-    String reason() {
+    public String reason() {
         return message.isEmpty() ? type : type + ": " + message;
     }
 
@@ -55,7 +56,7 @@ record Failure(int attempt, String type, String message, String stack, long dura
      * @param history null: there is none yet
      * @param at when the failure is stored, by the database's clock
      */
-    String addTo(@Nullable String history, Instant at) {
+    public String addTo(@Nullable String history, Instant at) {
         var lines = new ArrayList<String>();
         if (history != null) {
             List<String> all = history.lines().toList();

@@ -1,4 +1,4 @@
-package dev.sluice.work.engine;
+package dev.sluice.work.run;
 
 import dev.sluice.work.rules.JsonText;
 import java.time.Duration;
@@ -15,12 +15,12 @@ import org.jspecify.annotations.Nullable;
  * <p>As it is stored, a report is a JSON object whose first line says how far the work is. Each log line is a line of
  * its own, so that a further run can add to it.
  */
-final class Report {
+public final class Report {
     /** Most log lines that a report keeps: the newest. */
-    static final int MOST_LINES = 100;
+    public static final int MOST_LINES = 100;
 
     /** Longest log line and longest text of a progress, in characters. More is cut. */
-    static final int MAX_TEXT = 500;
+    public static final int MAX_TEXT = 500;
 
     private static final String NO_PROGRESS = "{\"percent\":null,\"text\":null,";
 
@@ -38,7 +38,7 @@ final class Report {
      *
      * @param earlier what earlier runs reported, as {@link #json} returned it; null: nothing
      */
-    Report(@Nullable String earlier) {
+    public Report(@Nullable String earlier) {
         if (earlier != null) {
             isEmpty = false;
             mayBeStored = true;
@@ -50,7 +50,8 @@ final class Report {
         }
     }
 
-    synchronized void progress(int percent, String text) {
+    /** Says how far the work is. */
+    public synchronized void progress(int percent, String text) {
         if (percent < 0 || percent > 100) {
             throw new IllegalArgumentException("percent must be 0 to 100, was " + percent);
         }
@@ -58,7 +59,8 @@ final class Report {
         isEmpty = false;
     }
 
-    synchronized void log(int attempt, String text, long atNanos) {
+    /** Adds a line to the log. */
+    public synchronized void log(int attempt, String text, long atNanos) {
         untimed.add(new Line(attempt, Failure.cut(text, MAX_TEXT), atNanos));
         if (untimed.size() > MOST_LINES) {
             untimed.remove();
@@ -67,12 +69,12 @@ final class Report {
     }
 
     /** Returns whether there may be a row of the report. */
-    synchronized boolean mayBeStored() {
+    public synchronized boolean mayBeStored() {
         return mayBeStored;
     }
 
     /** Returns whether no run has reported anything. */
-    synchronized boolean isEmpty() {
+    public synchronized boolean isEmpty() {
         return isEmpty;
     }
 
@@ -82,7 +84,7 @@ final class Report {
      * @param now the database's time
      * @param nowNanos the time of this process
      */
-    synchronized String json(Instant now, long nowNanos) {
+    public synchronized String json(Instant now, long nowNanos) {
         for (Line line = untimed.poll(); line != null; line = untimed.poll()) {
             Instant at = now.minus(Duration.ofNanos(Math.max(0, nowNanos - line.atNanos())));
             timed.add("{\"attempt\":" + line.attempt() + ",\"at\":\"" + at + "\",\"text\":"

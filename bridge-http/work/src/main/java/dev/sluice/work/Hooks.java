@@ -1,0 +1,29 @@
+package dev.sluice.work;
+
+import org.jspecify.annotations.Nullable;
+
+/** What the handlers of single works and those of batches have in common: methods about one work of their type. */
+public sealed interface Hooks permits Handler, BatchHandler {
+    /**
+     * Checks a work before it is handled. A work that is not valid becomes a dead letter at once: a retry cannot help.
+     *
+     * @throws Exception if the work is not valid; its message is the reason of the dead letter
+     */
+    default void validate(Work work) throws Exception {}
+
+    /**
+     * Runs after the handler has returned, with the outcome of a work, and before the outcome is stored. An exception
+     * is logged and changes nothing.
+     */
+    default void after(Work work, Context context, Outcome outcome) throws Exception {}
+
+    /**
+     * Decides what happens to a work whose handling failed.
+     *
+     * @param error what the handler threw; a {@link WorkTimeoutException} if it ran into its timeout
+     * @return how the work ends; null: as the retry policy says
+     */
+    default @Nullable Outcome onError(Work work, Context context, Throwable error) {
+        return null;
+    }
+}

@@ -1,0 +1,68 @@
+package dev.sluice.work.run;
+
+import java.time.Duration;
+import java.time.Instant;
+import org.jspecify.annotations.Nullable;
+
+/** What is stored of a run. */
+public sealed interface Verdict {
+    /**
+     * The work is done or cancelled.
+     *
+     * @param result what is kept with the idempotency key; null: nothing
+     */
+    record Finish(@Nullable String result, boolean isCancelled) implements Verdict {
+        /** Returns that the work is cancelled. */
+        public static Finish cancelled() {
+            return new Finish(null, true);
+        }
+    }
+
+    /**
+     * The work runs again.
+     *
+     * @param delay how long it waits, if {@code until} is null
+     * @param failure the failed attempt; null: it counts none
+     * @param snoozed whether it counts a snooze
+     * @param closes whether its partition stays closed
+     */
+    record Again(
+            Duration delay,
+            @Nullable Instant until,
+            @Nullable Failure failure,
+            boolean snoozed,
+            boolean closes) implements Verdict {
+        /** Returns how many attempts the work has had, if it had {@code before} before this run. */
+        public int attempts(int before) {
+            return before + (failure == null ? 0 : 1);
+        }
+
+        /** Returns how often the work was snoozed, if it was {@code before} before this run. */
+        public long snoozes(long before) {
+            return before + (snoozed ? 1 : 0);
+        }
+    }
+
+    /**
+     * The work becomes a dead letter.
+     *
+     * @param failure the failed attempt; null: it counts none
+     */
+    record Bury(String reason, @Nullable Failure failure) implements Verdict {
+        /** Returns how often the work ran after the first time, if it had these attempts and crashes before. */
+        public int retries(int attempts, int crashes) {
+            return Math.max(0, attempts + crashes + (failure == null ? 0 : 1) - 1);
+        }
+    }
+
+    /** Another engine has the work. */
+    record Drop() implements Verdict {}
+
+    /** Returns the attempt that failed; null: none has. */
+    static @Nullable Failure failureOf(Verdict verdict) {
+        if (verdict instanceof Again again) {
+            return again.failure();
+        }
+        return verdict instanceof Bury bury ? bury.failure() : null;
+    }
+}
