@@ -8,7 +8,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * Settings of a handler. Immutable.
  *
- * @param concurrency most works of the type that the engine runs at a time; 0: as many as in total
+ * @param concurrency most works of the type that the engine runs at a time, or most calls of a batch handler; 0: as
+ *     many as in total
  * @param timeout how long a run may take; then its thread is interrupted
  * @param retry how often and when a work that failed runs again
  * @param maxCrashes how many engines may die while a work is begun; then it becomes a dead letter

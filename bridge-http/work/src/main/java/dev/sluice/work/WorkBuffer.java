@@ -171,8 +171,7 @@ public final class WorkBuffer implements AutoCloseable {
     /** A buffer under construction; each method sets the setting of its name. Not thread-safe. */
     public static final class Builder {
         private final DataSource dataSource;
-        private final Map<String, Handler> handlers = new LinkedHashMap<>();
-        private final Map<String, HandlerSettings> ofHandlers = new LinkedHashMap<>();
+        private final Map<String, Operations.Registered> handlers = new LinkedHashMap<>();
         private String schema = "sluice";
         private boolean appliesSchema = true;
         private PayloadCipher cipher = PayloadCipher.NONE;
@@ -206,11 +205,23 @@ public final class WorkBuffer implements AutoCloseable {
          * @throws IllegalArgumentException if the type has a handler, or no type may have that name
          */
         public Builder handler(String type, Handler handler, HandlerSettings settings) {
+            return handler(type, new Operations.Registered(handler, Batching.ofSize(1), settings));
+        }
+
+        /**
+         * Adds a handler that gets many works in one call. A call takes one worker.
+         *
+         * @throws IllegalArgumentException if the type has a handler, or no type may have that name
+         */
+        public Builder batchHandler(String type, BatchHandler handler, Batching batching, HandlerSettings settings) {
+            return handler(type, new Operations.Registered(handler, batching, settings));
+        }
+
+        private Builder handler(String type, Operations.Registered registered) {
             Types.check(type);
-            if (handlers.putIfAbsent(type, handler) != null) {
+            if (handlers.putIfAbsent(type, registered) != null) {
                 throw new IllegalArgumentException("type " + type + " has a handler");
             }
-            ofHandlers.put(type, settings);
             return this;
         }
 
@@ -334,10 +345,6 @@ public final class WorkBuffer implements AutoCloseable {
                     eventBuffer);
         }
 
-        private HandlerSettings ofType(String type) {
-            return ofHandlers.getOrDefault(type, HandlerSettings.DEFAULT);
-        }
-
         /**
          * Starts the buffer.
          *
@@ -346,9 +353,7 @@ public final class WorkBuffer implements AutoCloseable {
          * @throws QueueException if PostgreSQL failed
          */
         public WorkBuffer start() {
-            var registered = new LinkedHashMap<String, Operations.Registered>();
-            handlers.forEach((type, handler) -> registered.put(type, new Operations.Registered(handler, ofType(type))));
-            var operations = new Operations(dataSource, settings(), registered, listeners, nanos);
+            var operations = new Operations(dataSource, settings(), handlers, listeners, nanos);
             operations.start(appliesSchema);
             return new WorkBuffer(operations);
         }

@@ -17,6 +17,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.format.DateTimeParseException;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
@@ -63,10 +64,12 @@ final class Begun implements Run {
     private final Report report;
     private final Reports reports;
     private final LongSupplier nanos;
+    private final long claimedNanos;
 
     private Phase phase = Phase.WAITING;
     private Stop stop = Stop.NONE;
     private @Nullable Thread thread;
+    private @Nullable Call call;
     private long startedNanos;
     private long timeoutNanos;
     private long interruptedNanos;
@@ -85,6 +88,7 @@ final class Begun implements Run {
         this.report = new Report(history.report());
         this.reports = reports;
         this.nanos = nanos;
+        this.claimedNanos = nanos.getAsLong();
     }
 
     HandledType type() {
@@ -93,6 +97,17 @@ final class Begun implements Run {
 
     History history() {
         return history;
+    }
+
+    /** Returns when the work was claimed, by the clock of this process. */
+    long claimedNanos() {
+        return claimedNanos;
+    }
+
+    /** Returns the key of the work; null: none. */
+    @Nullable
+    String key() {
+        return Types.isShared(message.partition()) ? null : Types.keyOf(message.partition());
     }
 
     Report report() {
@@ -142,12 +157,11 @@ final class Begun implements Run {
     public Work work() {
         var metadata = new LinkedHashMap<>(message.headers().asMap());
         metadata.keySet().removeIf(name -> name.startsWith(MessageHeaders.RESERVED));
-        String key = Types.isShared(message.partition()) ? null : Types.keyOf(message.partition());
         return new Work(
                 type.name(),
                 message.payload(),
                 PriorityLane.NORMAL,
-                key,
+                key(),
                 idempotencyKey(),
                 null,
                 null,
@@ -157,11 +171,24 @@ final class Begun implements Run {
 
     /** Begins the run on the calling thread. Returns false if the run was ended before. */
     synchronized boolean start() {
+        boolean begins = begin();
+        if (begins) {
+            thread = Thread.currentThread();
+        }
+        return begins;
+    }
+
+    /** Begins the run as part of a call, which has the thread. Returns false if the run was ended before. */
+    synchronized boolean start(Call shared) {
+        call = shared;
+        return begin();
+    }
+
+    private boolean begin() {
         if (phase != Phase.WAITING) {
             return false;
         }
         phase = Phase.RUNNING;
-        thread = Thread.currentThread();
         startedNanos = nanos.getAsLong();
         timeoutNanos = startedNanos + type.settings().timeout().toNanos();
         return true;
@@ -185,16 +212,36 @@ final class Begun implements Run {
         return counts;
     }
 
-    /** Asks the handler to end, and interrupts its thread. The first reason counts. */
-    synchronized void stop(Stop reason) {
-        if (phase == Phase.ENDED || stop != Stop.NONE) {
-            return;
+    /**
+     * Asks the handler to end, and interrupts its thread. If other works run in the same call, the thread is
+     * interrupted when all of them are to end. The first reason counts.
+     */
+    void stop(Stop reason) {
+        Call shared;
+        synchronized (this) {
+            if (phase == Phase.ENDED || stop != Stop.NONE) {
+                return;
+            }
+            stop = reason;
+            interruptedNanos = nanos.getAsLong();
+            if (thread != null) {
+                thread.interrupt();
+            }
+            shared = call;
         }
-        stop = reason;
-        interruptedNanos = nanos.getAsLong();
-        if (thread != null) {
-            thread.interrupt();
+        if (shared != null) {
+            shared.stopped();
         }
+    }
+
+    /** Returns whether the work was asked to end, or has ended. */
+    synchronized boolean isToEnd() {
+        return stop != Stop.NONE || phase == Phase.ENDED;
+    }
+
+    /** Returns the works of the call in which this one runs. */
+    synchronized List<Begun> call() {
+        return call == null ? List.of(this) : call.works();
     }
 
     @Override
@@ -213,7 +260,12 @@ final class Begun implements Run {
 
     /** Returns whether the handler runs on although its thread was interrupted so long ago. */
     synchronized boolean ignoresInterruptFor(Duration grace) {
-        return phase == Phase.RUNNING && stop != Stop.NONE && nanos.getAsLong() - interruptedNanos >= grace.toNanos();
+        if (phase != Phase.RUNNING || stop == Stop.NONE) {
+            return false;
+        }
+        return call == null
+                ? nanos.getAsLong() - interruptedNanos >= grace.toNanos()
+                : call.ignoresInterruptFor(grace);
     }
 
     @Override

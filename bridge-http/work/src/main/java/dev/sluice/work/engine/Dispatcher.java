@@ -201,6 +201,7 @@ final class Dispatcher {
 
     /** Does what there is to do. Returns whether there may be more at once. */
     private boolean turn() {
+        workers.startReady();
         boolean isBusy = settle();
         reports.store();
         if (!claiming) {
@@ -271,7 +272,7 @@ final class Dispatcher {
                 return true;
             }
         }
-        return workers.inProcess() == 0;
+        return workers.isIdle();
     }
 
     /** Reads what operators have set, and which works are to be cancelled. */
@@ -353,8 +354,8 @@ final class Dispatcher {
             return false;
         }
         int limit = type.limit(settings.concurrency());
-        int free = Math.min(limit - workers.inProcess(type), settings.concurrency() - workers.inProcess());
-        int ahead = type.begunWithin(settings.claimAhead().toNanos(), limit, MOST_AHEAD);
+        int free = workers.free(type);
+        int ahead = type.isBatched() ? 0 : type.begunWithin(settings.claimAhead().toNanos(), limit, MOST_AHEAD);
         int wanted = free + ahead;
         // A small claim costs as much as a large one, so workers that are busy with short works wait for a large one.
         if (wanted <= 0 || (ahead > 0 && workers.waiting(type) > ahead / 2)) {
@@ -427,6 +428,10 @@ final class Dispatcher {
         Long nextReports = reports.nextNanos();
         if (nextReports != null) {
             next = Math.min(next, nextReports);
+        }
+        Long nextBatch = workers.nextNanos();
+        if (nextBatch != null) {
+            next = Math.min(next, nextBatch);
         }
         if (claiming) {
             next = Math.min(next, nextRefreshNanos);

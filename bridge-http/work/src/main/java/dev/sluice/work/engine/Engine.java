@@ -71,7 +71,7 @@ final class Engine {
         this.runner = new Runner(owner.toString());
         this.held = new Held(tables, settings.lease(), owner, nanos);
         var reports = new Reports(tables, settings, owner, events, nanos);
-        this.workers = new Workers(settings.concurrency(), settings.maxStuck(), types, runner, events, this::ended);
+        this.workers = new Workers(settings, types, runner, events, this::ended, nanos);
         this.dispatcher = new Dispatcher(
                 new Dispatcher.Parts(
                         settings,
@@ -152,15 +152,17 @@ final class Engine {
             begun.stop(Stop.TIMEOUT);
         }
         if (begun.ignoresInterruptFor(settings.interruptGrace())) {
-            if (workers.replace(begun)) {
+            List<Begun> givenUp = workers.replace(begun);
+            if (!givenUp.isEmpty()) {
                 log.error(
                         "A handler ignores the interrupt of its thread, and its worker was replaced; the thread is lost"
-                                + " until the handler ends type={} id={} reason={} stuck={}",
+                                + " until the handler ends type={} id={} works={} reason={} stuck={}",
                         begun.type().name(),
                         begun.id(),
+                        givenUp.size(),
                         begun.stopReason(),
                         workers.stuck());
-                ended(new Ended(begun, runner.stopped(begun)));
+                givenUp.forEach(each -> ended(new Ended(each, runner.stopped(each))));
             }
         }
     }
@@ -182,7 +184,8 @@ final class Engine {
             thread.interrupt();
             thread.join(LAST_WORDS.toMillis());
         }
-        return new CloseReport(givenBack.get(), stuck.size() + workers.stuck(), isStored);
+        long calls = stuck.stream().map(each -> each.call().get(0)).distinct().count();
+        return new CloseReport(givenBack.get(), (int) calls + workers.stuck(), isStored);
     }
 
     private void giveBack(List<Begun> works) {

@@ -1,11 +1,12 @@
 package dev.sluice.work.engine;
 
+import dev.sluice.work.BatchHandler;
+import dev.sluice.work.Batching;
 import dev.sluice.work.HandlerSettings;
 import dev.sluice.work.Hooks;
 import dev.sluice.work.rules.Types;
 import dev.sluice.work.store.ItemRows;
 import dev.sluice.work.store.TypeRows;
-import java.util.ArrayDeque;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -20,11 +21,16 @@ final class HandledType {
     private final HandlerSettings settings;
     private final Counts counts = new Counts();
 
-    /** Works that were claimed and have not started. Guarded by {@link Workers}. */
-    final ArrayDeque<Begun> waiting = new ArrayDeque<>();
+    private final Batching batching;
 
-    /** Works whose handlers run. Guarded by {@link Workers}. */
+    /** Works that were claimed and have not started. Guarded by {@link Workers}. */
+    final Waiting waiting;
+
+    /** Calls of the handler that run. Guarded by {@link Workers}. */
     int running;
+
+    /** The works of these calls. Guarded by {@link Workers}. */
+    int runningWorks;
 
     private volatile TypeRows.@Nullable State state;
     private volatile boolean messagesLikely = true;
@@ -32,10 +38,12 @@ final class HandledType {
     private volatile double averageNanos = Double.NaN;
     private long nextLookNanos;
 
-    HandledType(String name, Hooks handler, HandlerSettings settings) {
+    HandledType(String name, Hooks handler, Batching batching, HandlerSettings settings) {
         this.name = name;
         this.handler = handler;
+        this.batching = batching;
         this.settings = settings;
+        this.waiting = new Waiting(batching);
     }
 
     String name() {
@@ -48,6 +56,16 @@ final class HandledType {
 
     Hooks handler() {
         return handler;
+    }
+
+    /** Returns whether its handler takes many works at a time. */
+    boolean isBatched() {
+        return handler instanceof BatchHandler;
+    }
+
+    /** Returns how many works a call has at most. */
+    int batchSize() {
+        return batching.size();
     }
 
     HandlerSettings settings() {
@@ -72,7 +90,7 @@ final class HandledType {
         return new ItemRows.Queue(known.queue(), known.queueId());
     }
 
-    /** Returns how many works of the type the engine may run at a time. */
+    /** Returns how many calls of its handler the engine may run at a time. */
     int limit(int total) {
         TypeRows.State known = state;
         int own = settings.concurrency() == 0 ? total : settings.concurrency();

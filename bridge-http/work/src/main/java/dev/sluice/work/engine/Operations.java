@@ -3,10 +3,11 @@ package dev.sluice.work.engine;
 import dev.sluice.queue.MessageHeaders;
 import dev.sluice.queue.sql.QueueSchema;
 import dev.sluice.queue.write.WakeUps;
+import dev.sluice.work.Batching;
 import dev.sluice.work.CloseReport;
 import dev.sluice.work.Enqueued;
-import dev.sluice.work.Handler;
 import dev.sluice.work.HandlerSettings;
+import dev.sluice.work.Hooks;
 import dev.sluice.work.Work;
 import dev.sluice.work.WorkEvent;
 import dev.sluice.work.WorkId;
@@ -54,7 +55,7 @@ public final class Operations {
     private @Nullable CloseReport report;
 
     /** A handler with its settings. */
-    public record Registered(Handler handler, HandlerSettings settings) {}
+    public record Registered(Hooks handler, Batching batching, HandlerSettings settings) {}
 
     /**
      * Makes operations that {@link #start} starts.
@@ -76,7 +77,8 @@ public final class Operations {
         this.enqueuer = new Enqueuer(dataSource, tables, settings, this::written, this::scheduled, events);
         this.room = new Room(settings.maxQueueSize(), settings.blocksWhenFull(), this::waiting, nanos);
         var types = new ArrayList<HandledType>();
-        handlers.forEach((type, each) -> types.add(new HandledType(type, each.handler(), each.settings())));
+        handlers.forEach((type, each) ->
+                types.add(new HandledType(type, each.handler(), each.batching(), each.settings())));
         this.engine = new Engine(dataSource, tables, settings, types, nanos, events, enqueuer::releaseDue);
         this.wakeUps = settings.listens() ? new WakeUps(dataSource, settings.schema(), this::heard) : null;
     }

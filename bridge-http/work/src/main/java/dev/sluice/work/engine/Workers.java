@@ -1,5 +1,6 @@
 package dev.sluice.work.engine;
 
+import dev.sluice.work.BatchHandler;
 import dev.sluice.work.Handler;
 import dev.sluice.work.WorkEvent;
 import dev.sluice.work.run.Runner;
@@ -12,12 +13,13 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.function.Consumer;
+import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The pool of workers: runs the works that the dispatcher adds, at most {@code concurrency} at a time. A worker is a
- * task that takes works until none is left. A worker whose handler ignores its interrupt is replaced: its place goes to
- * another thread.
+ * The pool of workers: runs the works that the dispatcher adds, at most {@code concurrency} calls of handlers at a
+ * time. A worker is a task that takes works until none is left; a batch takes one worker. A worker whose handler
+ * ignores its interrupt is replaced: its place goes to another thread.
  */
 final class Workers {
     private final int concurrency;
@@ -28,6 +30,7 @@ final class Workers {
     private final Runner runner;
     private final Events events;
     private final Consumer<Ended> ended;
+    private final LongSupplier nanos;
 
     /** Places that are taken. A stuck handler gives its place up if there is another one to replace it with. */
     private int places;
@@ -38,22 +41,24 @@ final class Workers {
     /**
      * Makes a pool without works.
      *
-     * @param maxStuck most workers that are replaced
+     * @param settings how many calls run at a time, and how many workers are replaced at most
      * @param ended gets each work whose run has ended, on the thread of its worker
+     * @param nanos the clock of this process
      */
     Workers(
-            int concurrency,
-            int maxStuck,
+            EngineSettings settings,
             Collection<HandledType> types,
             Runner runner,
             Events events,
-            Consumer<Ended> ended) {
-        this.concurrency = concurrency;
-        this.maxStuck = maxStuck;
+            Consumer<Ended> ended,
+            LongSupplier nanos) {
+        this.concurrency = settings.concurrency();
+        this.maxStuck = settings.maxStuck();
         this.types = List.copyOf(types);
         this.runner = runner;
         this.events = events;
         this.ended = ended;
+        this.nanos = nanos;
     }
 
     /** Adds works of a type. */
@@ -61,15 +66,48 @@ final class Workers {
         int start;
         synchronized (this) {
             type.waiting.addAll(works);
-            start = Math.min(works.size(), concurrency - places);
-            places += Math.max(0, start);
+            int calls = Math.min(works.size(), type.waiting.ready(nanos.getAsLong()));
+            start = Math.max(0, Math.min(calls, concurrency - places));
+            places += start;
         }
-        for (int i = 0; i < start; i++) {
+        start(start);
+    }
+
+    /** Starts workers for batches whose works have lingered. */
+    void startReady() {
+        int start;
+        synchronized (this) {
+            long now = nanos.getAsLong();
+            int calls = 0;
+            for (HandledType type : types) {
+                if (type.isBatched()) {
+                    calls += Math.min(type.waiting.ready(now), type.limit(concurrency) - type.running);
+                }
+            }
+            start = Math.max(0, Math.min(calls, concurrency - places));
+            places += start;
+        }
+        start(start);
+    }
+
+    /** Returns when {@link #startReady} has something to do; null: not before works are added. */
+    synchronized @Nullable Long nextNanos() {
+        long now = nanos.getAsLong();
+        Long first = null;
+        for (HandledType type : types) {
+            Long each = type.isBatched() ? type.waiting.nextNanos(now) : null;
+            first = first == null || (each != null && each - first < 0) ? each : first;
+        }
+        return first;
+    }
+
+    private void start(int workers) {
+        for (int i = 0; i < workers; i++) {
             try {
                 threads.execute(this::work);
             } catch (RejectedExecutionException | OutOfMemoryError e) {
                 synchronized (this) {
-                    places -= start - i;
+                    places -= workers - i;
                 }
                 throw e;
             }
@@ -78,14 +116,15 @@ final class Workers {
 
     /** Takes works until none is left that may run. */
     private void work() {
-        for (Begun begun = take(null); begun != null; begun = take(begun)) {
-            running.add(begun);
-            Verdict verdict = begun.start() ? run(begun) : null;
-            boolean counts = begun.end();
-            if (verdict != null && counts) {
-                ended.accept(new Ended(begun, verdict)); // Before a close could see that nothing runs.
+        for (List<Begun> call = take(List.of()); !call.isEmpty(); call = take(call)) {
+            running.addAll(call);
+            Begun first = call.get(0);
+            if (first.handler() instanceof BatchHandler handler) {
+                run(handler, new Call(call, nanos));
+            } else {
+                run((Handler) first.handler(), first);
             }
-            if (!running.remove(begun)) {
+            if (!running.removeAll(call)) {
                 synchronized (this) {
                     stuck--;
                 }
@@ -94,45 +133,76 @@ final class Workers {
         }
     }
 
-    private Verdict run(Begun begun) {
-        events.tell(WorkEvent.Kind.STARTED, begun, null);
-        return runner.run((Handler) begun.handler(), begun, begun.type()::ran);
+    private void run(Handler handler, Begun begun) {
+        Verdict verdict = null;
+        if (begun.start()) {
+            events.tell(WorkEvent.Kind.STARTED, begun, null);
+            verdict = runner.run(handler, begun, begun.type()::ran);
+        }
+        boolean counts = begun.end();
+        if (verdict != null && counts) {
+            ended.accept(new Ended(begun, verdict)); // Before a close could see that nothing runs.
+        }
     }
 
-    /** Gives a place back if there was one, and returns the next work; null if no work may run. */
-    private synchronized @Nullable Begun take(@Nullable Begun last) {
-        if (last != null) {
-            last.type().running--;
+    private void run(BatchHandler handler, Call call) {
+        List<Begun> started = call.start();
+        started.forEach(each -> events.tell(WorkEvent.Kind.STARTED, each, null));
+        List<Verdict> verdicts =
+                started.isEmpty() ? List.of() : runner.run(handler, started, started.get(0).type()::ran);
+        call.end();
+        for (int i = 0; i < started.size(); i++) {
+            if (started.get(i).giveUp()) {
+                ended.accept(new Ended(started.get(i), verdicts.get(i)));
+            }
+        }
+    }
+
+    /** Gives a place back if there was one, and returns the works of the next call; none if no work may run. */
+    private synchronized List<Begun> take(List<Begun> last) {
+        if (!last.isEmpty()) {
+            gaveBack(last);
         }
         for (int i = 0; i < types.size(); i++) {
             HandledType type = types.get((next + i) % types.size());
-            if (!type.waiting.isEmpty() && type.running < type.limit(concurrency)) {
+            if (!type.waiting.isEmpty()
+                    && type.running < type.limit(concurrency)
+                    && type.waiting.isReady(nanos.getAsLong())) {
                 next = (next + i + 1) % types.size();
+                List<Begun> call = type.waiting.take();
                 type.running++;
-                return type.waiting.poll();
+                type.runningWorks += call.size();
+                return call;
             }
         }
         places--;
-        return null;
+        return List.of();
+    }
+
+    private static void gaveBack(List<Begun> call) {
+        HandledType type = call.get(0).type();
+        type.running--;
+        type.runningWorks -= call.size();
     }
 
     /**
      * Replaces the worker of a handler that ignores its interrupt, unless too many were replaced.
      *
-     * @return whether the run was given up: the caller stores its outcome
+     * @return the works of the call whose runs were given up: the caller stores their outcomes
      */
-    boolean replace(Begun begun) {
+    List<Begun> replace(Begun begun) {
+        List<Begun> call = begun.call();
         synchronized (this) {
-            if (stuck >= maxStuck || !running.remove(begun)) {
-                return false;
+            if (stuck >= maxStuck || !running.removeAll(call)) {
+                return List.of();
             }
             stuck++;
             places--;
-            begun.type().running--;
+            gaveBack(call);
         }
-        boolean counts = begun.giveUp();
+        List<Begun> givenUp = call.stream().filter(Begun::giveUp).toList();
         restart();
-        return counts;
+        return givenUp;
     }
 
     /** Starts a worker if works wait and there is a place. */
@@ -154,10 +224,10 @@ final class Workers {
 
     /** Returns how many works of a type run or wait for a worker. */
     synchronized int inProcess(HandledType type) {
-        return type.running + type.waiting.size();
+        return type.runningWorks + type.waiting.size();
     }
 
-    /** Returns how many handlers of a type run. */
+    /** Returns how many calls of the handler of a type run. */
     synchronized int running(HandledType type) {
         return type.running;
     }
@@ -167,11 +237,26 @@ final class Workers {
         return type.waiting.size();
     }
 
-    /** Returns how many works run or wait for a worker. */
-    synchronized int inProcess() {
-        return types.stream()
-                .mapToInt(type -> type.running + type.waiting.size())
+    /** Returns whether no work runs or waits for a worker. */
+    synchronized boolean isIdle() {
+        return types.stream().allMatch(type -> type.running == 0 && type.waiting.isEmpty());
+    }
+
+    /**
+     * Returns how many more works of a type could begin at once: those for which calls have room that wait for further
+     * works, and those of the places that are free.
+     */
+    synchronized int free(HandledType type) {
+        int taken = types.stream()
+                .mapToInt(each -> each.running + each.waiting.full())
                 .sum();
+        int free = Math.min(
+                type.limit(concurrency) - type.running - type.waiting.full(), concurrency - taken);
+        if (!type.isBatched()) {
+            return free;
+        }
+        int room = type.waiting.roomInLast();
+        return Math.max(0, room == 0 ? free * type.batchSize() : (free - 1) * type.batchSize() + room);
     }
 
     /** Returns how many handlers were given up that have not ended. */
@@ -183,8 +268,7 @@ final class Workers {
     synchronized List<Begun> withdraw() {
         var works = new ArrayList<Begun>();
         for (HandledType type : types) {
-            type.waiting.stream().filter(Begun::giveUp).forEach(works::add);
-            type.waiting.clear();
+            type.waiting.drain().stream().filter(Begun::giveUp).forEach(works::add);
         }
         return works;
     }
