@@ -105,6 +105,23 @@ public record NewMessage(
                 .origin(origin);
     }
 
+    /** Returns this message in another partition. */
+    NewMessage inPartition(String other) {
+        return new NewMessage(
+                id,
+                queue,
+                other,
+                transactionId,
+                generatedTransactionId,
+                payload,
+                headers,
+                traceId,
+                producerSub,
+                deliverAt,
+                delay,
+                origin);
+    }
+
     /** Returns whether the message has a delivery time or a delay. */
     public boolean isScheduled() {
         return deliverAt != null || delay != null;

@@ -110,8 +110,7 @@ final class ReadyCursors {
             }
             ready.add(ReadyCursor.of(row));
         });
-        boolean delays = ready.stream().anyMatch(cursor -> cursor.delayS() > 0);
-        return new Locked(delays ? oldEnough(connection, ready) : ready, id.get());
+        return new Locked(oldEnough(connection, ready), id.get());
     }
 
     /** Returns the name of the statement for the scope of the target. */
@@ -134,7 +133,10 @@ final class ReadyCursors {
     }
 
     /** Hides messages that are younger than the delay of their queue. */
-    private List<ReadyCursor> oldEnough(Connection connection, List<ReadyCursor> ready) throws SQLException {
+    List<ReadyCursor> oldEnough(Connection connection, List<ReadyCursor> ready) throws SQLException {
+        if (ready.stream().noneMatch(cursor -> cursor.delayS() > 0)) {
+            return ready;
+        }
         var aged = new ArrayList<ReadyCursor>(ready.size());
         for (ReadyCursor cursor : ready) {
             aged.add(cursor.visibleTo(cursor.position(), 0));

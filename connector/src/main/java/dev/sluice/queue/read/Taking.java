@@ -59,11 +59,11 @@ public final class Taking {
             long queueId, long partitionId, long firstSeq, long lastSeq, boolean closed, List<Message> messages) {}
 
     /** The run of a cursor that one call takes, while it is read. */
-    private static final class Run {
-        private final ReadyCursor cursor;
+    static final class Run {
+        final ReadyCursor cursor;
         private final boolean closes;
         private long end;
-        private final List<Message> messages = new ArrayList<>();
+        final List<Message> messages = new ArrayList<>();
 
         Run(ReadyCursor cursor, boolean closes, long end) {
             this.cursor = cursor;
@@ -162,7 +162,7 @@ public final class Taking {
      *
      * @return whether a run was cut or removed
      */
-    private boolean read(Connection connection, List<Run> runs) throws SQLException {
+    boolean read(Connection connection, List<Run> runs) throws SQLException {
         List<Run> filled =
                 runs.stream().filter(run -> run.end > run.cursor.position()).toList();
         if (filled.isEmpty()) {

@@ -72,6 +72,10 @@
  * does not hold its partition. A partition whose messages are to be worked on one after the other is closed meanwhile:
  * its {@code available_at} is a hundred years away.
  *
+ * <p>An engine with limits chooses the partitions from which it takes. {@link dev.sluice.queue.read.Lining} parks ready
+ * cursors: their {@code available_at} is forty years away, and the engine notes the partitions in lines. A push does
+ * not make a parked cursor ready, so a partition that must wait costs nothing meanwhile.
+ *
  * <h2>Rules</h2>
  *
  * <ul>
@@ -92,7 +96,7 @@
  *       {@link dev.sluice.queue.read.PopOutcomeUnknownException}: for the bridge.
  *   <li>{@link dev.sluice.queue.read.Acknowledge}: for transactions that also push.
  *   <li>{@link dev.sluice.queue.read.QueueReader}: for the source connector.
- *   <li>{@link dev.sluice.queue.read.Taking}: for the work engine.
+ *   <li>{@link dev.sluice.queue.read.Taking}, {@link dev.sluice.queue.read.Lining}: for the work engine.
  * </ul>
  */
 @NullMarked
