@@ -18,6 +18,7 @@ import org.jspecify.annotations.Nullable;
  *     without a limit
  * @param keepsResults whether results are kept with idempotency keys
  * @param idempotencyWindow how long an idempotency key stays taken after its work finished
+ * @param limits limits on all engines, and where the limit keys of works are
  */
 public record HandlerSettings(
         int concurrency,
@@ -27,13 +28,22 @@ public record HandlerSettings(
         boolean defersRetries,
         @Nullable Duration maxAge,
         boolean keepsResults,
-        Duration idempotencyWindow) {
+        Duration idempotencyWindow,
+        WorkLimits limits) {
     /** Longest timeout: 31 years. */
     public static final Duration MAX_TIMEOUT = Duration.ofDays(11_574);
 
     /** Five minutes, the default policy, three crashes, a window of a day. */
     public static final HandlerSettings DEFAULT = new HandlerSettings(
-            0, Duration.ofMinutes(5), RetryPolicy.DEFAULT, 3, false, null, false, Duration.ofHours(24));
+            0,
+            Duration.ofMinutes(5),
+            RetryPolicy.DEFAULT,
+            3,
+            false,
+            null,
+            false,
+            Duration.ofHours(24),
+            WorkLimits.NONE);
 
     public HandlerSettings {
         requireNonNull(retry, "retry");
@@ -58,47 +68,73 @@ public record HandlerSettings(
     /** Sets how many works of the type run at a time. */
     public HandlerSettings concurrency(int value) {
         return new HandlerSettings(
-                value, timeout, retry, maxCrashes, defersRetries, maxAge, keepsResults, idempotencyWindow);
+                value, timeout, retry, maxCrashes, defersRetries, maxAge, keepsResults, idempotencyWindow, limits);
     }
 
     /** Sets how long a run may take. */
     public HandlerSettings timeout(Duration value) {
         return new HandlerSettings(
-                concurrency, value, retry, maxCrashes, defersRetries, maxAge, keepsResults, idempotencyWindow);
+                concurrency, value, retry, maxCrashes, defersRetries, maxAge, keepsResults, idempotencyWindow, limits);
     }
 
     /** Sets how often and when a work that failed runs again. */
     public HandlerSettings retry(RetryPolicy value) {
         return new HandlerSettings(
-                concurrency, timeout, value, maxCrashes, defersRetries, maxAge, keepsResults, idempotencyWindow);
+                concurrency, timeout, value, maxCrashes, defersRetries, maxAge, keepsResults, idempotencyWindow, limits);
     }
 
     /** Sets how many engines may die while a work is begun. */
     public HandlerSettings maxCrashes(int value) {
         return new HandlerSettings(
-                concurrency, timeout, retry, value, defersRetries, maxAge, keepsResults, idempotencyWindow);
+                concurrency, timeout, retry, value, defersRetries, maxAge, keepsResults, idempotencyWindow, limits);
     }
 
     /** Lets other works of a key pass while a work of the key waits for its retry. */
     public HandlerSettings deferRetries() {
         return new HandlerSettings(
-                concurrency, timeout, retry, maxCrashes, true, maxAge, keepsResults, idempotencyWindow);
+                concurrency, timeout, retry, maxCrashes, true, maxAge, keepsResults, idempotencyWindow, limits);
     }
 
     /** Sets how long after its enqueue a work may begin. */
     public HandlerSettings maxAge(@Nullable Duration value) {
         return new HandlerSettings(
-                concurrency, timeout, retry, maxCrashes, defersRetries, value, keepsResults, idempotencyWindow);
+                concurrency, timeout, retry, maxCrashes, defersRetries, value, keepsResults, idempotencyWindow, limits);
     }
 
     /** Keeps results with idempotency keys. */
     public HandlerSettings keepResults() {
         return new HandlerSettings(
-                concurrency, timeout, retry, maxCrashes, defersRetries, maxAge, true, idempotencyWindow);
+                concurrency, timeout, retry, maxCrashes, defersRetries, maxAge, true, idempotencyWindow, limits);
     }
 
     /** Sets how long an idempotency key stays taken after its work finished. */
     public HandlerSettings idempotencyWindow(Duration value) {
-        return new HandlerSettings(concurrency, timeout, retry, maxCrashes, defersRetries, maxAge, keepsResults, value);
+        return new HandlerSettings(concurrency, timeout, retry, maxCrashes, defersRetries, maxAge, keepsResults, value, limits);
+    }
+
+    /**
+     * Sets where the limit keys of works are, such as a tenant: a JSON pointer to a text, number or boolean of the
+     * payload ({@code /tenant}), or {@code header:NAME}. Null: works have none.
+     *
+     * @throws IllegalArgumentException if it is neither
+     */
+    public HandlerSettings limitKey(@Nullable String place) {
+        return limits(new WorkLimits(place, limits.ofType(), limits.ofEachKey()));
+    }
+
+    /** Limits the works of the type on all engines together. */
+    public HandlerSettings limit(Limit limit) {
+        return limits(new WorkLimits(limits.key(), limit, limits.ofEachKey()));
+    }
+
+    /** Limits the works of each limit key on all engines together. */
+    public HandlerSettings limitOfEachKey(Limit limit) {
+        return limits(new WorkLimits(limits.key(), limits.ofType(), limit));
+    }
+
+    /** Sets all limits. */
+    public HandlerSettings limits(WorkLimits value) {
+        return new HandlerSettings(
+                concurrency, timeout, retry, maxCrashes, defersRetries, maxAge, keepsResults, idempotencyWindow, value);
     }
 }

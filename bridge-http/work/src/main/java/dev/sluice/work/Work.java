@@ -21,6 +21,7 @@ import org.jspecify.annotations.Nullable;
  * @param payload JSON text in UTF-8; an enqueue checks it. Not copied: do not change it
  * @param priority the lane of a work without a key
  * @param key works with the same key run one after the other, in the order in which they were enqueued; null: none
+ * @param limitKey whose limits and share count for the work, such as a tenant; null: what the limit key of the type says
  * @param idempotencyKey a further work of the type with this key is not enqueued, until some time after this one
  *     finished; null: none
  * @param runAt when the work is due; null: at once, or after the delay
@@ -34,6 +35,7 @@ public record Work(
         byte[] payload,
         PriorityLane priority,
         @Nullable String key,
+        @Nullable String limitKey,
         @Nullable String idempotencyKey,
         @Nullable Instant runAt,
         @Nullable Duration delay,
@@ -55,6 +57,9 @@ public record Work(
         if (key != null) {
             Types.checkKey("key", key);
         }
+        if (limitKey != null && limitKey.isEmpty()) {
+            throw new IllegalArgumentException("limitKey must not be empty");
+        }
         if (idempotencyKey != null) {
             NewMessage.checkName("idempotencyKey", idempotencyKey);
         }
@@ -68,7 +73,7 @@ public record Work(
 
     /** Returns a work with normal priority and nothing else set. */
     public static Work of(String type, byte[] json) {
-        return new Work(type, json, PriorityLane.NORMAL, null, null, null, null, null, Map.of());
+        return new Work(type, json, PriorityLane.NORMAL, null, null, null, null, null, null, Map.of());
     }
 
     /** Returns the payload as a text. */
@@ -78,38 +83,47 @@ public record Work(
 
     /** Sets the priority. Without effect on a work with a key. */
     public Work priority(PriorityLane value) {
-        return new Work(type, payload, value, key, idempotencyKey, runAt, delay, deadline, metadata);
+        return new Work(type, payload, value, key, limitKey, idempotencyKey, runAt, delay, deadline, metadata);
     }
 
     /** Sets the key. */
     public Work key(@Nullable String value) {
-        return new Work(type, payload, priority, value, idempotencyKey, runAt, delay, deadline, metadata);
+        return new Work(type, payload, priority, value, limitKey, idempotencyKey, runAt, delay, deadline, metadata);
+    }
+
+    /**
+     * Sets the limit key. What the limit key of the type says does not count then.
+     *
+     * @throws IllegalArgumentException if it is empty
+     */
+    public Work limitKey(@Nullable String value) {
+        return new Work(type, payload, priority, key, value, idempotencyKey, runAt, delay, deadline, metadata);
     }
 
     /** Sets the idempotency key. */
     public Work idempotencyKey(@Nullable String value) {
-        return new Work(type, payload, priority, key, value, runAt, delay, deadline, metadata);
+        return new Work(type, payload, priority, key, limitKey, value, runAt, delay, deadline, metadata);
     }
 
     /** Sets when the work is due. */
     public Work runAt(@Nullable Instant value) {
-        return new Work(type, payload, priority, key, idempotencyKey, value, delay, deadline, metadata);
+        return new Work(type, payload, priority, key, limitKey, idempotencyKey, value, delay, deadline, metadata);
     }
 
     /** Sets how long the work waits before it is due. */
     public Work delay(@Nullable Duration value) {
-        return new Work(type, payload, priority, key, idempotencyKey, runAt, value, deadline, metadata);
+        return new Work(type, payload, priority, key, limitKey, idempotencyKey, runAt, value, deadline, metadata);
     }
 
     /** Sets when it is too late to run the work. */
     public Work deadline(@Nullable Instant value) {
-        return new Work(type, payload, priority, key, idempotencyKey, runAt, delay, value, metadata);
+        return new Work(type, payload, priority, key, limitKey, idempotencyKey, runAt, delay, value, metadata);
     }
 
     /** Adds a text that travels with the work. */
     public Work metadata(String name, String value) {
         var all = new LinkedHashMap<>(metadata);
         all.put(name, value);
-        return new Work(type, payload, priority, key, idempotencyKey, runAt, delay, deadline, all);
+        return new Work(type, payload, priority, key, limitKey, idempotencyKey, runAt, delay, deadline, all);
     }
 }

@@ -108,6 +108,35 @@ public final class WorkBuffer implements AutoCloseable {
     }
 
     /**
+     * Sets the limit of the works of a type on all engines together. Stays set over restarts. Engines of other programs
+     * notice within their poll interval.
+     *
+     * @param limit null: as the handler is set up
+     */
+    public void limit(String type, @Nullable Limit limit) {
+        operations.limit(type, limit);
+    }
+
+    /**
+     * Sets the limit of the works of each limit key of a type. See {@link #limit}.
+     *
+     * @param limit null: as the handler is set up
+     */
+    public void limitEachKey(String type, @Nullable Limit limit) {
+        operations.limitEachKey(type, limit);
+    }
+
+    /**
+     * Sets the limit and the weight of one limit key of a type, which count instead of those of each key. See
+     * {@link #limit}.
+     *
+     * @param limit null: as for each key
+     */
+    public void limitKey(String type, String key, @Nullable Limit limit) {
+        operations.limitKey(type, key, limit);
+    }
+
+    /**
      * Cancels a work. If it waits for a retry, it is gone at once. If it waits for its first run, it is dropped when an
      * engine claims it. If it runs, its handler is asked to end, within the poll interval of its engine, and its
      * outcome is dropped. Without effect on a work that is done.

@@ -217,6 +217,8 @@ class QueueSchemaTest {
                         "stream_state",
                         "work_claims",
                         "work_items",
+                        "work_limits",
+                        "work_lines",
                         "work_outbox");
         assertThat(
                         postgres.query(
@@ -229,7 +231,8 @@ class QueueSchemaTest {
                         "sink_offsets|fillfactor=50",
                         "stream_state|fillfactor=80",
                         "work_claims|fillfactor=80",
-                        "work_items|fillfactor=80");
+                        "work_items|fillfactor=80",
+                        "work_limits|fillfactor=60");
     }
 
     @Test

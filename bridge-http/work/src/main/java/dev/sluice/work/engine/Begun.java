@@ -1,5 +1,6 @@
 package dev.sluice.work.engine;
 
+import dev.sluice.queue.LimitKey;
 import dev.sluice.queue.Message;
 import dev.sluice.queue.MessageHeaders;
 import dev.sluice.queue.PriorityLane;
@@ -42,19 +43,21 @@ final class Begun implements Run {
      *
      * @param claim the claim that has it; null: it is an item
      * @param closes whether its partition is closed until it is done
+     * @param limited the name of the limits whose room it takes; null: it takes none
      * @param errors its history in clear; null: none
      * @param report what earlier runs reported, in clear; null: nothing
      */
     record History(
             @Nullable ClaimHold claim,
             boolean closes,
+            @Nullable String limited,
             int attempts,
             int crashes,
             long snoozes,
             @Nullable String errors,
             @Nullable String report) {
         static History first(ClaimHold claim, boolean closes) {
-            return new History(claim, closes, 0, 0, 0, null, null);
+            return new History(claim, closes, claim.limited(), 0, 0, 0, null, null);
         }
     }
 
@@ -162,6 +165,7 @@ final class Begun implements Run {
                 message.payload(),
                 PriorityLane.NORMAL,
                 key(),
+                LimitKey.keyOf(message.partition()),
                 idempotencyKey(),
                 null,
                 null,

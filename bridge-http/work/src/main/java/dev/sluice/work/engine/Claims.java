@@ -14,6 +14,8 @@ import dev.sluice.work.store.ClaimRows.Recovered;
 import dev.sluice.work.store.ItemRows;
 import dev.sluice.work.store.ItemRows.Item;
 import dev.sluice.work.store.ItemRows.Later;
+import dev.sluice.work.store.LimitRows.UsedRoom;
+import dev.sluice.work.store.Place;
 import dev.sluice.work.store.TypeRows;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -23,6 +25,8 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
 import java.util.function.LongSupplier;
@@ -43,11 +47,13 @@ final class Claims {
     private final LongSupplier nanos;
     private final Reports reports;
     private final PayloadCipher cipher;
+    private final LimitedClaims limited;
 
     /** Claims and items whose commit was not confirmed. They are given back as soon as PostgreSQL answers. */
     private final List<UUID> doubtful = new ArrayList<>();
 
     private final List<Later> doubtfulItems = new ArrayList<>();
+    private final Map<Place, UsedRoom> roomOfDoubtful = new HashMap<>();
 
     Claims(Tables tables, EngineSettings settings, UUID owner, Reports reports, LongSupplier nanos) {
         this.tables = tables;
@@ -56,6 +62,7 @@ final class Claims {
         this.reports = reports;
         this.nanos = nanos;
         this.cipher = settings.cipher();
+        this.limited = new LimitedClaims(tables, settings, owner);
     }
 
     /**
@@ -65,8 +72,14 @@ final class Claims {
      * @param ended those that are not: cancelled, too old, or with too many crashes
      * @param items how many of all are items
      * @param messages how many are not
+     * @param next after how long the rate of a limit lets the next work begin; null: none waits for that
      */
-    record Claimed(List<Begun> works, List<Ended> ended, int items, int messages) {}
+    record Claimed(
+            List<Begun> works,
+            List<Ended> ended,
+            int items,
+            int messages,
+            @Nullable Duration next) {}
 
     /**
      * Claims works: items that are due first.
@@ -76,13 +89,20 @@ final class Claims {
      * @param messages whether works without a history are likely to be there
      */
     Claimed claim(HandledType type, TypeRows.State state, int limit, boolean items, boolean messages) {
+        if (state.isLimited()) {
+            return claim(type, state, (connection, ids) -> {
+                LimitedClaims.Found found = limited.find(connection, type, state, limit, items, messages);
+                addClaims(connection, found.taken(), found.names(), ids);
+                return new Rows(found.items(), found.taken(), found.names(), found.next());
+            });
+        }
         return claim(type, state, (connection, ids) -> {
             List<Item> found = items
-                    ? tables.items().claim(connection, type.itemQueue(state), limit, owner, settings.lease())
+                    ? tables.items().claim(connection, type.itemQueue(state), limit, owner, settings.lease(), null)
                     : List.of();
             int left = limit - found.size();
             List<Taken> taken = messages && left > 0 ? take(connection, state, left, ids) : List.of();
-            return new Rows(found, taken);
+            return new Rows(found, taken, List.of(), null);
         });
     }
 
@@ -92,12 +112,32 @@ final class Claims {
                 type,
                 state,
                 (connection, ids) -> new Rows(
-                        tables.items().claimAlone(connection, type.itemQueue(state), owner, settings.lease()).stream()
-                                .toList(),
-                        List.of()));
+                        findAlone(connection, type, state).stream().toList(), List.of(), List.of(), null));
     }
 
-    private record Rows(List<Item> items, List<Taken> taken) {}
+    private Optional<Item> findAlone(Connection connection, HandledType type, TypeRows.State state)
+            throws SQLException {
+        return state.isLimited()
+                ? limited.findAlone(connection, type, state)
+                : tables.items().claimAlone(connection, type.itemQueue(state), owner, settings.lease());
+    }
+
+    /**
+     * The rows of a claim.
+     *
+     * @param names the names of the limits whose room the works of each run take; empty: none takes any
+     * @param next after how long a rate lets the next work begin; null: none waits for that
+     */
+    private record Rows(
+            List<Item> items,
+            List<Taken> taken,
+            List<String> names,
+            @Nullable Duration next) {
+        @Nullable
+        String name(int run) {
+            return names.isEmpty() ? null : names.get(run);
+        }
+    }
 
     private interface Finder {
         Rows find(Connection connection, List<UUID> ids) throws SQLException;
@@ -126,7 +166,8 @@ final class Claims {
                         works,
                         ended,
                         rows.items().size(),
-                        begun.size() - rows.items().size());
+                        begun.size() - rows.items().size(),
+                        rows.next());
             });
         } catch (OutcomeUnknownException e) {
             doubtful.addAll(ids);
@@ -139,6 +180,9 @@ final class Claims {
                         item.attempts(),
                         item.snoozes(),
                         item.errors()));
+                if (item.limited() != null) {
+                    roomOfDoubtful.put(item.place(), new UsedRoom(state.queueId(), item.limited(), 1));
+                }
             }
             throw e;
         }
@@ -148,9 +192,16 @@ final class Claims {
             throws SQLException {
         List<Taken> taken = tables.taking()
                 .take(connection, state.queue(), Types.GROUP, limit, partition -> !Types.isShared(partition));
+        addClaims(connection, taken, List.of(), ids);
+        return taken;
+    }
+
+    private void addClaims(Connection connection, List<Taken> taken, List<String> names, List<UUID> ids)
+            throws SQLException {
         if (!taken.isEmpty()) {
             var claims = new ArrayList<NewClaim>(taken.size());
-            for (Taken run : taken) {
+            for (int i = 0; i < taken.size(); i++) {
+                Taken run = taken.get(i);
                 UUID id = UUID.randomUUID();
                 ids.add(id);
                 claims.add(new NewClaim(
@@ -160,11 +211,11 @@ final class Claims {
                         run.firstSeq(),
                         run.lastSeq(),
                         noWorks(run),
-                        run.closed()));
+                        run.closed(),
+                        names.isEmpty() ? null : names.get(i)));
             }
             tables.claims().insert(connection, claims, owner, settings.lease());
         }
-        return taken;
     }
 
     /** Returns the seqs of a run that have no message, as a multirange. */
@@ -195,12 +246,20 @@ final class Claims {
             String errors = item.errors() == null ? null : cipher.open(type.queue(), item.errors());
             String report = earlier.get(item.message().id());
             var history =
-                    new History(null, item.closes(), item.attempts(), item.crashes(), item.snoozes(), errors, report);
+                    new History(
+                            null,
+                            item.closes(),
+                            item.limited(),
+                            item.attempts(),
+                            item.crashes(),
+                            item.snoozes(),
+                            errors,
+                            report);
             begun.add(new Begun(type, opened(item.message()), history, reports, nanos));
         }
         for (int i = 0; i < rows.taken().size(); i++) {
             Taken run = rows.taken().get(i);
-            var history = History.first(new ClaimHold(ids.get(i), run.messages().size()), run.closed());
+            var history = History.first(new ClaimHold(ids.get(i), run.messages().size(), rows.name(i)), run.closed());
             run.messages().forEach(message -> begun.add(new Begun(type, message, history, reports, nanos)));
         }
         return begun;
@@ -249,6 +308,9 @@ final class Claims {
     ItemRows.Look look(HandledType type, TypeRows.State state) {
         giveDoubtfulBack();
         String what = "could not look for works of type " + type.name();
+        if (state.hasLines() && !state.usesLines()) {
+            tables.transactions().repeat(what, connection -> limited.leaveLines(connection, state));
+        }
         ItemRows.Look look =
                 tables.transactions().run(what, connection -> tables.items().look(connection, state.queueId()));
         if (!look.areExpired()) {
@@ -260,6 +322,13 @@ final class Claims {
                     .filter(Recovered::opens)
                     .map(Recovered::partitionId)
                     .collect(Collectors.toSet());
+            tables.limits()
+                    .giveBack(
+                            connection,
+                            found.stream()
+                                    .map(Recovered::room)
+                                    .filter(Objects::nonNull)
+                                    .toList());
             tables.taking().open(connection, Types.GROUP, open);
             return found;
         });
@@ -279,10 +348,19 @@ final class Claims {
         if (!doubtful.isEmpty() || !doubtfulItems.isEmpty()) {
             tables.transactions().run("could not give claims back", connection -> {
                 tables.claims().abandon(connection, doubtful, owner);
-                return tables.items().putOff(connection, doubtfulItems, owner);
+                Set<Place> held = tables.items().putOff(connection, doubtfulItems, owner);
+                var room = new ArrayList<UsedRoom>();
+                held.forEach(place -> {
+                    if (roomOfDoubtful.containsKey(place)) {
+                        room.add(roomOfDoubtful.get(place));
+                    }
+                });
+                tables.limits().giveBack(connection, room);
+                return held;
             });
             doubtful.clear();
             doubtfulItems.clear();
+            roomOfDoubtful.clear();
         }
     }
 
@@ -293,6 +371,15 @@ final class Claims {
             List<String> queues = types.stream().map(HandledType::queue).toList();
             for (TypeRows.State state : tables.types().load(connection, queues)) {
                 byQueue.put(state.queue(), state);
+            }
+            List<String> limitedQueues = byQueue.values().stream()
+                    .filter(TypeRows.State::hasRules)
+                    .map(TypeRows.State::queue)
+                    .toList();
+            if (!limitedQueues.isEmpty()) {
+                tables.limits()
+                        .rules(connection, limitedQueues)
+                        .forEach((queue, rules) -> byQueue.computeIfPresent(queue, (name, state) -> state.with(rules)));
             }
             return byQueue;
         });

@@ -247,8 +247,8 @@ final class Dispatcher {
         }
         for (Ended each : unsettled) {
             HandledType type = each.begun().type();
-            if (each.begun().history().closes()) {
-                type.messagesLikely(true); // The next work of the key.
+            if (each.begun().history().closes() || each.begun().history().limited() != null) {
+                type.messagesLikely(true); // The next work of the key, or the next one that waits for room.
             }
             if (each.verdict() instanceof Verdict.Again) {
                 type.nextLookNanos(nanos.getAsLong());
@@ -355,7 +355,10 @@ final class Dispatcher {
         }
         int limit = type.limit(settings.concurrency());
         int free = workers.free(type);
-        int ahead = type.isBatched() ? 0 : type.begunWithin(settings.claimAhead().toNanos(), limit, MOST_AHEAD);
+        // What is claimed ahead would take room of a limit before it begins.
+        int ahead = type.isBatched() || state.hasRules()
+                ? 0
+                : type.begunWithin(settings.claimAhead().toNanos(), limit, MOST_AHEAD);
         int wanted = free + ahead;
         // A small claim costs as much as a large one, so workers that are busy with short works wait for a large one.
         if (wanted <= 0 || (ahead > 0 && workers.waiting(type) > ahead / 2)) {
@@ -372,8 +375,12 @@ final class Dispatcher {
             type.messagesLikely(true);
             throw e;
         }
-        if (claimed.messages() > 0 || (messages && claimed.items() == wanted)) {
+        boolean someInLines = state.usesLines() && claimed.items() > 0;
+        if (claimed.messages() > 0 || (messages && claimed.items() == wanted) || someInLines) {
             type.messagesLikely(true);
+        }
+        if (claimed.next() != null) {
+            type.lookBy(nanos.getAsLong() + claimed.next().toNanos());
         }
         if (items && claimed.items() < wanted) {
             type.itemsLikely(false);

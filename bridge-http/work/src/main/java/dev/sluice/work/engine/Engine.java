@@ -6,6 +6,7 @@ import dev.sluice.work.WorkStats;
 import dev.sluice.work.run.Runner;
 import dev.sluice.work.run.Stop;
 import dev.sluice.work.store.Orphans;
+import dev.sluice.work.store.TypeRows;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -131,9 +132,34 @@ final class Engine {
             tables.transactions()
                     .repeat(what, connection -> tables.progress().deleteOld(connection, HOUSEKEEPING_ROWS));
             housekeeping.run(what, orphans::delete);
+            types.forEach(this::keepLimits);
         } catch (RuntimeException e) {
             log.warn("Could not delete old rows of works, trying again later reason={}", e.getMessage());
         }
+    }
+
+    /** Corrects numbers of running works, which should never be wrong, and deletes keys that use nothing. */
+    private void keepLimits(HandledType type) {
+        TypeRows.State state = type.state();
+        if (state == null || !state.isLimited()) {
+            return;
+        }
+        String what = "could not keep the limits of type " + type.name();
+        int wrong =
+                tables.transactions().run(what, connection -> tables.limits().count(connection, state.queueId()));
+        if (wrong > 0) {
+            log.warn("Corrected how many works run, by the works that engines hold type={} limits={}", type.name(), wrong);
+        }
+        tables.transactions()
+                .repeat(
+                        what,
+                        connection -> tables.limits()
+                                .deleteIdle(
+                                        connection,
+                                        state.queueId(),
+                                        state.queue(),
+                                        state.limits().ofEachKey(),
+                                        HOUSEKEEPING_ROWS));
     }
 
     private void watch() {

@@ -198,7 +198,8 @@ final class Enqueuer {
         var id = ids.next();
         String partition =
                 work.key() == null ? Types.partitionOfLane(work.priority()) : Types.partitionOfKey(work.key());
-        NewMessage message = NewMessage.builder(id, state.queue(), partition, id.toString(), work.payload())
+        String limited = Types.partition(partition, state.limitKey(work.limitKey(), work.payload(), work.metadata()));
+        NewMessage message = NewMessage.builder(id, state.queue(), limited, id.toString(), work.payload())
                 .generatedTransactionId(true)
                 .headers(headers.isEmpty() ? MessageHeaders.NONE : MessageHeaders.ofStored(JsonText.object(headers)))
                 .deliverAt(work.runAt())

@@ -122,6 +122,13 @@ final class HandledType {
         nextLookNanos = nanos;
     }
 
+    /** Looks at that time if not before. */
+    void lookBy(long nanos) {
+        if (nanos - nextLookNanos < 0) {
+            nextLookNanos = nanos;
+        }
+    }
+
     /** Notes how long a handler ran. Two threads may overwrite each other: it is an estimate. */
     @SuppressWarnings("NonAtomicVolatileUpdate")
     void ran(long nanos) {

@@ -1,5 +1,6 @@
 package dev.sluice.work.engine;
 
+import dev.sluice.queue.LimitKey;
 import dev.sluice.queue.MessageHeaders;
 import dev.sluice.queue.sql.QueueSchema;
 import dev.sluice.queue.write.WakeUps;
@@ -8,15 +9,20 @@ import dev.sluice.work.CloseReport;
 import dev.sluice.work.Enqueued;
 import dev.sluice.work.HandlerSettings;
 import dev.sluice.work.Hooks;
+import dev.sluice.work.Limit;
 import dev.sluice.work.Work;
 import dev.sluice.work.WorkEvent;
 import dev.sluice.work.WorkId;
+import dev.sluice.work.WorkLimits;
 import dev.sluice.work.WorkListener;
 import dev.sluice.work.WorkStats;
 import dev.sluice.work.rules.Types;
 import dev.sluice.work.store.ItemRows.Cancelled;
 import dev.sluice.work.store.KeyRows.FinishedKey;
 import dev.sluice.work.store.KeyRows.QueueKey;
+import dev.sluice.work.store.LimitRows;
+import dev.sluice.work.store.LimitRows.UsedRoom;
+import dev.sluice.work.store.LimitRules;
 import dev.sluice.work.store.ProgressRows.Of;
 import dev.sluice.work.store.TypeRows;
 import java.sql.Connection;
@@ -25,6 +31,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.LongSupplier;
@@ -91,6 +98,7 @@ public final class Operations {
             QueueSchema.verify(dataSource, settings.schema());
         }
         for (HandledType type : engine.types()) {
+            setUpLimits(type, enqueuer.open(type.name()));
             type.state(enqueuer.open(type.name()));
         }
         events.start();
@@ -99,6 +107,62 @@ public final class Operations {
             wakeUps.start();
         }
         engine.start();
+    }
+
+    /** Stores the limits of a handler, which count for all engines. */
+    private void setUpLimits(HandledType type, TypeRows.State state) {
+        WorkLimits set = type.settings().limits();
+        boolean isChanged = tables.transactions().run("could not set the limits of type " + type.name(), connection -> {
+            LimitRows limits = tables.limits();
+            boolean changed = limits.setLimitKey(connection, type.queue(), set.key());
+            changed |= limits.setRule(connection, type.queue(), LimitRows.TYPE, false, rule(set.ofType()));
+            changed |= limits.setRule(connection, type.queue(), LimitRows.EACH_KEY, false, rule(set.ofEachKey()));
+            if (changed) {
+                limits.turnAll(connection, state.queueId());
+            }
+            return changed;
+        });
+        if (isChanged && wakeUps != null) {
+            wakeUps.tell(List.of(type.queue()));
+        }
+    }
+
+    private static LimitRules.@Nullable Rule rule(@Nullable Limit limit) {
+        return limit == null || limit.equals(Limit.NONE)
+                ? null
+                : new LimitRules.Rule(
+                        limit.concurrency(),
+                        limit.rate(),
+                        limit.period().toMillis(),
+                        limit.burst(),
+                        limit.weight());
+    }
+
+    /** Sets the limit of a type; null: as its handler is set up. */
+    public void limit(String type, @Nullable Limit limit) {
+        setRule(type, LimitRows.TYPE, limit);
+    }
+
+    /** Sets the limit of each limit key of a type; null: as its handler is set up. */
+    public void limitEachKey(String type, @Nullable Limit limit) {
+        setRule(type, LimitRows.EACH_KEY, limit);
+    }
+
+    /** Sets the limit of a limit key of a type; null: that of each key. */
+    public void limitKey(String type, String key, @Nullable Limit limit) {
+        setRule(type, LimitKey.name(key), limit);
+    }
+
+    private void setRule(String type, String name, @Nullable Limit limit) {
+        LimitRules.Rule rule = limit == null ? null : Objects.requireNonNullElse(rule(limit), LimitRules.Rule.NONE);
+        change(type, (connection, queue) -> {
+            boolean isChanged = tables.limits().setRule(connection, queue, name, true, rule);
+            Optional<TypeRows.State> state = tables.types().load(connection, List.of(queue)).stream()
+                    .findFirst();
+            if (isChanged && state.isPresent()) {
+                tables.limits().turnAll(connection, state.get().queueId());
+            }
+        });
     }
 
     private void written(Set<String> queues) {
@@ -221,6 +285,10 @@ public final class Operations {
         boolean isGone = tables.transactions().run("could not cancel work " + id, connection -> {
             Optional<Cancelled> waiting = tables.items().cancelWaiting(connection, state.queueId(), id.value());
             if (waiting.isPresent()) {
+                String limited = waiting.get().limited();
+                if (limited != null) {
+                    tables.limits().giveBack(connection, List.of(new UsedRoom(state.queueId(), limited, 1)));
+                }
                 dropped(connection, state, id, waiting.get());
                 tables.progress().delete(connection, List.of(new Of(state.queueId(), id.value())));
             } else {

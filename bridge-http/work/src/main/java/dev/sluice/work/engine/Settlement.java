@@ -7,6 +7,7 @@ import dev.sluice.work.store.ItemRows.Dead;
 import dev.sluice.work.store.ItemRows.Later;
 import dev.sluice.work.store.KeyRows.FinishedKey;
 import dev.sluice.work.store.KeyRows.QueueKey;
+import dev.sluice.work.store.LimitRows.UsedRoom;
 import dev.sluice.work.store.Place;
 import dev.sluice.work.store.TypeRows;
 import java.sql.Connection;
@@ -63,7 +64,8 @@ final class Settlement {
         List<Ended> kept = ended.stream()
                 .filter(each -> !(each.verdict() instanceof Verdict.Drop))
                 .toList();
-        Set<UUID> heldClaims = endClaims(connection, kept);
+        var room = new ArrayList<UsedRoom>();
+        Set<UUID> heldClaims = endClaims(connection, kept, room);
         var held = new ArrayList<Ended>();
         List<Ended> items = new ArrayList<>();
         for (Ended each : kept) {
@@ -77,7 +79,10 @@ final class Settlement {
         boolean needsTime = kept.stream().anyMatch(Settlement::needsTime);
         Instant now = needsTime ? tables.types().now(connection) : Instant.EPOCH;
         moveClaimed(connection, List.copyOf(held), now);
-        held.addAll(endItems(connection, items, now));
+        List<Ended> heldItems = endItems(connection, items, now);
+        heldItems.forEach(each -> addRoom(each.begun(), room));
+        held.addAll(heldItems);
+        tables.limits().giveBack(connection, room);
         reports.settle(connection, held, now);
         finishKeys(connection, held); // Before the cursors: an enqueue takes the locks in this order.
         open(connection, held);
@@ -88,7 +93,7 @@ final class Settlement {
     }
 
     /** Deletes the claims that are done, and notes what is done of the others. Returns those that are still held. */
-    private Set<UUID> endClaims(Connection connection, List<Ended> ended) throws SQLException {
+    private Set<UUID> endClaims(Connection connection, List<Ended> ended, List<UsedRoom> room) throws SQLException {
         var byClaim = new LinkedHashMap<ClaimHold, List<Ended>>();
         for (Ended each : ended) {
             ClaimHold claim = each.begun().history().claim();
@@ -97,17 +102,29 @@ final class Settlement {
             }
         }
         var finished = new ArrayList<UUID>();
+        var finishedLimited = new ArrayList<UUID>();
         var done = new HashMap<UUID, String>();
+        var doneLimited = new HashMap<UUID, String>();
         byClaim.forEach((claim, works) -> {
+            boolean isLimited = claim.limited() != null;
             if (works.size() == claim.left()) {
-                finished.add(claim.id());
+                (isLimited ? finishedLimited : finished).add(claim.id());
             } else {
-                done.put(claim.id(), seqs(works));
+                (isLimited ? doneLimited : done).put(claim.id(), seqs(works));
             }
         });
         var held = new HashSet<>(tables.claims().finish(connection, finished, owner));
+        held.addAll(tables.claims().finishLimited(connection, finishedLimited, owner, room));
         held.addAll(tables.claims().noteDone(connection, done, owner));
+        held.addAll(tables.claims().noteDoneLimited(connection, doneLimited, owner, room));
         return held;
+    }
+
+    private static void addRoom(Begun item, List<UsedRoom> room) {
+        String limited = item.history().limited();
+        if (limited != null) {
+            room.add(new UsedRoom(state(item.type()).queueId(), limited, 1));
+        }
     }
 
     private static String seqs(List<Ended> works) {

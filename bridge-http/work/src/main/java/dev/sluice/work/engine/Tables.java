@@ -1,5 +1,6 @@
 package dev.sluice.work.engine;
 
+import dev.sluice.queue.read.Lining;
 import dev.sluice.queue.read.QueueConfig;
 import dev.sluice.queue.read.Taking;
 import dev.sluice.queue.sql.Transactions;
@@ -8,6 +9,8 @@ import dev.sluice.work.store.CancelRows;
 import dev.sluice.work.store.ClaimRows;
 import dev.sluice.work.store.ItemRows;
 import dev.sluice.work.store.KeyRows;
+import dev.sluice.work.store.LimitRows;
+import dev.sluice.work.store.LineRows;
 import dev.sluice.work.store.OutboxRows;
 import dev.sluice.work.store.ProgressRows;
 import dev.sluice.work.store.TypeRows;
@@ -23,19 +26,26 @@ record Tables(
         KeyRows keys,
         CancelRows cancels,
         ProgressRows progress,
+        LimitRows limits,
+        LineRows lines,
+        Lining lining,
         OutboxRows outbox) {
 
     static Tables of(DataSource dataSource, EngineSettings settings) {
         String schema = settings.schema();
+        var taking = new Taking(schema, settings.cipher(), QueueConfig.DEFAULT_POP_MAX_BYTES);
         return new Tables(
                 Transactions.byIndex(dataSource),
-                new Taking(schema, settings.cipher(), QueueConfig.DEFAULT_POP_MAX_BYTES),
+                taking,
                 new ClaimRows(schema),
                 new ItemRows(schema, Types.GROUP),
                 new TypeRows(schema, Types.GROUP),
                 new KeyRows(schema),
                 new CancelRows(schema),
                 new ProgressRows(schema),
+                new LimitRows(schema),
+                new LineRows(schema),
+                new Lining(schema, taking),
                 new OutboxRows(schema));
     }
 }

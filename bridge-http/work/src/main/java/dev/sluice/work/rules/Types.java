@@ -1,16 +1,18 @@
 package dev.sluice.work.rules;
 
+import dev.sluice.queue.LimitKey;
 import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.PriorityLane;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The names by which types, keys and lanes are found in the queue.
  *
  * <p>A key is the name of its partition. The partitions of works without a key begin with {@value #SHARED}; a push that
  * names no partition goes to the default one, which is another of them. A key that looks like one of these names gets
- * the prefix {@value #ESCAPE}.
+ * the prefix {@value #ESCAPE}. A limit key is added to these names as {@link LimitKey} says.
  */
 public final class Types {
     /** The consumer group of all engines. */
@@ -76,13 +78,26 @@ public final class Types {
         return SHARED + lane.text() + "." + (number < 10 ? "0" : "") + number;
     }
 
+    /** Returns the name of a partition with a limit key; null: it has none. */
+    public static String partition(String partition, @Nullable String limitKey) {
+        return limitKey == null ? partition : LimitKey.partition(limitKey, partition);
+    }
+
+    /** Returns the name of the line in which the works of a partition wait for room. */
+    public static String line(String partition) {
+        String name = LimitKey.nameOf(partition);
+        return name == null ? LimitKey.NO_KEY : name;
+    }
+
     /** Returns whether the works of a partition have no key. */
     public static boolean isShared(String partition) {
-        return partition.startsWith(SHARED) || partition.equals(NewMessage.DEFAULT_PARTITION);
+        String name = LimitKey.withoutKey(partition);
+        return name.startsWith(SHARED) || name.equals(NewMessage.DEFAULT_PARTITION);
     }
 
     /** Returns the key that is the name of a partition of a key. */
     public static String keyOf(String partition) {
-        return partition.startsWith(ESCAPE) ? partition.substring(ESCAPE.length()) : partition;
+        String name = LimitKey.withoutKey(partition);
+        return name.startsWith(ESCAPE) ? name.substring(ESCAPE.length()) : name;
     }
 }

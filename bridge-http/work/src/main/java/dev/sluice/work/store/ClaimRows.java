@@ -1,6 +1,8 @@
 package dev.sluice.work.store;
 
+import dev.sluice.queue.sql.BoundStatement;
 import dev.sluice.queue.sql.Statements;
+import dev.sluice.work.store.LimitRows.UsedRoom;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -24,12 +26,27 @@ public final class ClaimRows {
      * A new claim.
      *
      * @param done the seqs from {@code firstSeq} to {@code lastSeq} that are no works, as a multirange
+     * @param limited the name of the limits whose room the works take; null: they take none
      */
     public record NewClaim(
-            UUID id, long queueId, long partitionId, long firstSeq, long lastSeq, String done, boolean closes) {}
+            UUID id,
+            long queueId,
+            long partitionId,
+            long firstSeq,
+            long lastSeq,
+            String done,
+            boolean closes,
+            @Nullable String limited) {}
 
-    /** What {@link #recover} found of a claim: its partition, and whether that must be opened. */
-    public record Recovered(long partitionId, boolean opens, int works) {}
+    /**
+     * What {@link #recover} found of a claim.
+     *
+     * @param opens whether the partition must be opened
+     * @param works how many works of all claims became items
+     * @param room what the claim gives back; null: it took none
+     */
+    public record Recovered(
+            long partitionId, boolean opens, int works, @Nullable UsedRoom room) {}
 
     /** Adds claims. */
     public void insert(Connection connection, List<NewClaim> claims, UUID owner, Duration lease) throws SQLException {
@@ -42,6 +59,7 @@ public final class ClaimRows {
                 .set("lasts", claims, NewClaim::lastSeq)
                 .setTexts("done", claims, NewClaim::done)
                 .setBooleans("closes", claims, NewClaim::closes)
+                .setTexts("limited", claims, NewClaim::limited)
                 .set("owner", owner)
                 .set("lease_ms", lease.toMillis())
                 .execute();
@@ -63,6 +81,42 @@ public final class ClaimRows {
                 .setTexts("done", done.keySet(), done::get)
                 .set("owner", owner)
                 .list(row -> row.getObject("id", UUID.class)));
+    }
+
+    /** Like {@link #finish}, for claims whose works take room: adds what they took to {@code given}. */
+    public Set<UUID> finishLimited(Connection connection, Collection<UUID> ids, UUID owner, List<UsedRoom> given)
+            throws SQLException {
+        if (ids.isEmpty()) {
+            return Set.of();
+        }
+        return limited(
+                statements
+                        .on(connection, "finish-limited")
+                        .setUuids("ids", ids, id -> id)
+                        .set("owner", owner),
+                given);
+    }
+
+    /** Like {@link #noteDone}, for claims whose works take room: adds what they took to {@code given}. */
+    public Set<UUID> noteDoneLimited(Connection connection, Map<UUID, String> done, UUID owner, List<UsedRoom> given)
+            throws SQLException {
+        if (done.isEmpty()) {
+            return Set.of();
+        }
+        return limited(
+                statements
+                        .on(connection, "note-done-limited")
+                        .setUuids("ids", done.keySet(), id -> id)
+                        .setTexts("done", done.keySet(), done::get)
+                        .set("owner", owner),
+                given);
+    }
+
+    private static Set<UUID> limited(BoundStatement statement, List<UsedRoom> given) throws SQLException {
+        return new HashSet<>(statement.list(row -> {
+            given.add(new UsedRoom(row.getLong("queue_id"), row.getString("limited"), row.getLong("works")));
+            return row.getObject("id", UUID.class);
+        }));
     }
 
     /** Renews leases. Returns the claims that the owner still holds. */
@@ -99,6 +153,13 @@ public final class ClaimRows {
                 .on(connection, "recover")
                 .set("queue", queueId)
                 .set("limit", limit)
-                .list(row -> new Recovered(row.getLong("partition_id"), row.getBoolean("opens"), row.getInt("works")));
+                .list(row -> {
+                    String limited = row.getString("limited");
+                    return new Recovered(
+                            row.getLong("partition_id"),
+                            row.getBoolean("opens"),
+                            row.getInt("works"),
+                            limited == null ? null : new UsedRoom(queueId, limited, row.getLong("room")));
+                });
     }
 }

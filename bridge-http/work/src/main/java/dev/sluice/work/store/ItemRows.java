@@ -39,17 +39,24 @@ public final class ItemRows {
      *
      * @param message the work; payload and headers as they are stored
      * @param closes whether its partition is closed until it is done
+     * @param limited the name of the limits whose room it takes; null: it takes none
      * @param errors the newest failures as they are stored; null: none
      */
     public record Item(
             Message message,
             boolean closes,
+            @Nullable String limited,
             int attempts,
             int crashes,
             long snoozes,
             @Nullable String errors) {
         public Place place() {
             return new Place(message.partitionId(), message.seq());
+        }
+
+        /** Returns this item with room of limits. */
+        public Item limited(String name) {
+            return new Item(message, closes, name, attempts, crashes, snoozes, errors);
         }
     }
 
@@ -98,9 +105,16 @@ public final class ItemRows {
             @Nullable Duration next,
             @Nullable Duration nextScheduled) {}
 
-    /** A waiting item that was cancelled. */
+    /**
+     * A waiting item that was cancelled.
+     *
+     * @param limited the name of the limits whose room it took until its engine died; null: it took none
+     */
     public record Cancelled(
-            long partitionId, boolean closes, @Nullable String headers) {}
+            long partitionId,
+            boolean closes,
+            @Nullable String headers,
+            @Nullable String limited) {}
 
     /** Makes items of works whose claims this transaction has noted as done. */
     public void keep(Connection connection, long queueId, List<Later> works) throws SQLException {
@@ -130,11 +144,17 @@ public final class ItemRows {
                 .setTexts("errors", works, Later::errors);
     }
 
-    /** Leases at most {@code limit} items that are due, without those that must run alone. */
-    public List<Item> claim(Connection connection, Queue queue, int limit, UUID owner, Duration lease)
+    /**
+     * Leases at most {@code limit} items that are due, without those that must run alone.
+     *
+     * @param limited the name of the limits whose room they take; null: they take none
+     */
+    public List<Item> claim(
+            Connection connection, Queue queue, int limit, UUID owner, Duration lease, @Nullable String limited)
             throws SQLException {
         return statements
                 .on(connection, "claim")
+                .set("limited", limited)
                 .set("queue", queue.id())
                 .set("limit", limit)
                 .set("alone", ALONE)
@@ -148,6 +168,7 @@ public final class ItemRows {
             throws SQLException {
         return statements
                 .on(connection, "claim-alone")
+                .set("limited", (String) null)
                 .set("queue", queue.id())
                 .set("alone", ALONE)
                 .set("owner", owner)
@@ -158,7 +179,7 @@ public final class ItemRows {
     /** The queue of a type. */
     public record Queue(String name, long id) {}
 
-    private static Item item(ResultSet row, String queue) throws SQLException {
+    static Item item(ResultSet row, String queue) throws SQLException {
         Instant createdAt = Objects.requireNonNull(Rows.instant(row, "created_at"));
         var message = new Message(
                 row.getLong("partition_id"),
@@ -175,6 +196,7 @@ public final class ItemRows {
         return new Item(
                 message,
                 row.getBoolean("closes"),
+                row.getString("limited"),
                 row.getInt("attempts"),
                 row.getInt("crashes"),
                 row.getLong("snoozes"),
@@ -260,6 +282,10 @@ public final class ItemRows {
                 .set("queue", queueId)
                 .set("id", messageId)
                 .first(row ->
-                        new Cancelled(row.getLong("partition_id"), row.getBoolean("closes"), row.getString("headers")));
+                        new Cancelled(
+                                row.getLong("partition_id"),
+                                row.getBoolean("closes"),
+                                row.getString("headers"),
+                                row.getString("limited")));
     }
 }

@@ -8,7 +8,14 @@ import java.util.List;
 /** Deletes rows of works whose queues were deleted. Reads whole tables, so it runs rarely. */
 public final class Orphans {
     private static final List<String> STATEMENTS =
-            List.of("delete-claims", "delete-items", "delete-keys", "delete-cancels", "delete-progress");
+            List.of(
+                    "delete-claims",
+                    "delete-items",
+                    "delete-keys",
+                    "delete-cancels",
+                    "delete-progress",
+                    "delete-limits",
+                    "delete-lines");
 
     private final Statements statements;
 

@@ -1,5 +1,6 @@
 package dev.sluice.work.store;
 
+import dev.sluice.queue.LimitKey;
 import dev.sluice.queue.sql.Rows;
 import dev.sluice.queue.sql.Statements;
 import java.sql.Connection;
@@ -8,6 +9,7 @@ import java.sql.SQLException;
 import java.time.Instant;
 import java.util.Collection;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
@@ -30,6 +32,11 @@ public final class TypeRows {
      *
      * @param concurrency most works that an engine runs at a time; null: as the engine is set up
      * @param hasCancels whether works of the queue are to be cancelled
+     * @param limitKey where the limit keys of works are; null: works have none
+     * @param hasRules whether there are rules of limits
+     * @param hasKeyRules whether there are rules for limit keys
+     * @param hasLines whether works wait in lines
+     * @param limits the limits over all engines
      */
     public record State(
             String queue,
@@ -37,7 +44,43 @@ public final class TypeRows {
             boolean isEncrypted,
             boolean isPaused,
             @Nullable Integer concurrency,
-            boolean hasCancels) {
+            boolean hasCancels,
+            @Nullable LimitKey limitKey,
+            boolean hasRules,
+            boolean hasKeyRules,
+            boolean hasLines,
+            LimitRules limits) {
+
+        /** Returns the limit key of a work: what the program says, or else what is in its place; null: none. */
+        public @Nullable String limitKey(@Nullable String given, byte[] payload, Map<String, String> headers) {
+            return given != null || limitKey == null ? given : limitKey.of(payload, headers);
+        }
+
+        /** Returns whether claims need room, or choose among limit keys. */
+        public boolean isLimited() {
+            return limitKey != null || hasRules;
+        }
+
+        /** Returns whether works wait in the lines of their limit keys. */
+        public boolean usesLines() {
+            return limitKey != null || hasKeyRules;
+        }
+
+        /** Returns the state with its limits. */
+        public State with(LimitRules rules) {
+            return new State(
+                    queue,
+                    queueId,
+                    isEncrypted,
+                    isPaused,
+                    concurrency,
+                    hasCancels,
+                    limitKey,
+                    hasRules,
+                    hasKeyRules,
+                    hasLines,
+                    rules);
+        }
 
         private static State of(ResultSet row) throws SQLException {
             int set = row.getInt("concurrency");
@@ -48,7 +91,12 @@ public final class TypeRows {
                     row.getBoolean("encryption_enabled"),
                     row.getBoolean("is_paused"),
                     concurrency,
-                    row.getBoolean("has_cancels"));
+                    row.getBoolean("has_cancels"),
+                    LimitKey.ofStored(row.getString("limit_key")),
+                    row.getBoolean("has_rules"),
+                    row.getBoolean("has_key_rules"),
+                    row.getBoolean("has_lines"),
+                    LimitRules.NONE);
         }
     }
 

@@ -1,12 +1,12 @@
 -- Statements of ClaimRows: the table work_claims.
 
 -- name: insert
-insert into sluice.work_claims (id, queue_id, partition_id, first_seq, last_seq, done, closes, owner, lease_until)
+insert into sluice.work_claims (id, queue_id, partition_id, first_seq, last_seq, done, closes, limited, owner, lease_until)
 select taken.id, taken.queue_id, taken.partition_id, taken.first_seq, taken.last_seq, taken.done::int8multirange, taken.closes,
-       :owner, clock_timestamp() + :lease_ms * interval '1 millisecond'
+       taken.limited, :owner, clock_timestamp() + :lease_ms * interval '1 millisecond'
 from unnest(:ids::uuid[], :queues::bigint[], :partitions::bigint[], :firsts::bigint[], :lasts::bigint[], :done::text[],
-            :closes::boolean[])
-  as taken (id, queue_id, partition_id, first_seq, last_seq, done, closes);
+            :closes::boolean[], :limited::text[])
+  as taken (id, queue_id, partition_id, first_seq, last_seq, done, closes, limited);
 
 -- name: finish
 -- Deletes claims whose works are all done. Returns those that this engine still held.
@@ -19,6 +19,29 @@ set done = c.done + noted.done::int8multirange
 from unnest(:ids::uuid[], :done::text[]) as noted (id, done)
 where c.id = any (array[noted.id]) and c.owner = :owner
 returning c.id;
+
+-- name: finish-limited
+-- Like finish, for claims whose works take room. Returns how many of them were not done.
+delete from sluice.work_claims c
+where c.id = any ( :ids::uuid[]) and c.owner = :owner
+returning c.id, c.queue_id, c.limited,
+          c.last_seq - c.first_seq + 1 - coalesce((select sum(upper(run) - lower(run)) from unnest(c.done) as run), 0)::bigint as works;
+
+-- name: note-done-limited
+-- Like note-done, for claims whose works take room. Returns how many works were not done before.
+update sluice.work_claims c
+set done = c.done + noted.done
+from (
+  select w.id, noted.done::int8multirange as done, w.done as before
+  from unnest(:ids::uuid[], :done::text[]) as noted (id, done)
+  cross join lateral (
+    select w.id, w.done from sluice.work_claims w where w.id = noted.id and w.owner = :owner for update
+  ) w
+  offset 0
+) noted
+where c.id = any (array[noted.id])
+returning c.id, c.queue_id, c.limited,
+          coalesce((select sum(upper(run) - lower(run)) from unnest(noted.done - noted.before) as run), 0)::bigint as works;
 
 -- name: renew
 -- Returns the claims that this engine still holds.
@@ -68,5 +91,8 @@ with expired as (
   returning partition_id
 )
 select e.partition_id, e.closes and e.partition_id not in (select partition_id from added) as opens,
-       (select count(*) from added) as works
+       (select count(*) from added) as works, e.limited,
+       case when e.limited is null then 0
+            else e.last_seq - e.first_seq + 1 - coalesce((select sum(upper(run) - lower(run)) from unnest(e.done) as run), 0)
+       end::bigint as room
 from expired e;

@@ -30,7 +30,7 @@ with ready as (
   from generate_series(0, 3) as priority (lane)
   cross join lateral (
     select i.partition_id, i.seq from sluice.work_items i
-    where i.queue_id = :queue and i.lane = priority.lane and i.available_at <= now()
+    where i.queue_id = :queue and i.lane = priority.lane and i.available_at <= now() and i.line is null
       and i.crashes + case when i.owner is null then 0 else 1 end < :alone
     order by i.available_at
     limit :limit
@@ -40,6 +40,7 @@ with ready as (
 )
 update sluice.work_items i
 set owner = :owner,
+    limited = coalesce(i.limited, :limited),
     available_at = clock_timestamp() + :lease_ms * interval '1 millisecond',
     crashes = i.crashes + case when i.owner is null then 0 else 1 end
 from ready
@@ -53,7 +54,7 @@ with ready as (
   from generate_series(0, 3) as priority (lane)
   cross join lateral (
     select i.partition_id, i.seq from sluice.work_items i
-    where i.queue_id = :queue and i.lane = priority.lane and i.available_at <= now()
+    where i.queue_id = :queue and i.lane = priority.lane and i.available_at <= now() and i.line is null
       and i.crashes + case when i.owner is null then 0 else 1 end >= :alone
     order by i.available_at
     limit 1
@@ -63,6 +64,7 @@ with ready as (
 )
 update sluice.work_items i
 set owner = :owner,
+    limited = coalesce(i.limited, :limited),
     available_at = clock_timestamp() + :lease_ms * interval '1 millisecond',
     crashes = i.crashes + case when i.owner is null then 0 else 1 end
 from ready
@@ -80,6 +82,7 @@ returning i.partition_id, i.seq;
 -- Ends the leases of items that run again later. Returns those that this engine still held.
 update sluice.work_items i
 set owner = null,
+    limited = null,
     available_at = coalesce(later.until, clock_timestamp() + later.delay_ms * interval '1 millisecond'),
     closes = later.closes,
     attempts = later.attempts,
@@ -158,14 +161,16 @@ select coalesce(bool_or(due.at <= now()), false) as are_due,
 from generate_series(0, 3) as priority (lane)
 left join lateral (
   (select i.available_at as at from sluice.work_items i
-   where i.queue_id = :queue and i.lane = priority.lane and i.available_at <= now() order by i.available_at limit 1)
+   where i.queue_id = :queue and i.lane = priority.lane and i.available_at <= now() and i.line is null
+   order by i.available_at limit 1)
   union all
   (select i.available_at as at from sluice.work_items i
-   where i.queue_id = :queue and i.lane = priority.lane and i.available_at > now() order by i.available_at limit 1)
+   where i.queue_id = :queue and i.lane = priority.lane and i.available_at > now() and i.line is null
+   order by i.available_at limit 1)
 ) due on true;
 
 -- name: cancel-waiting
 -- Deletes an item that no engine holds.
 delete from sluice.work_items i
 where i.message_id = :id and i.queue_id + 0 = :queue and (i.owner is null or i.available_at <= now())
-returning i.partition_id, i.closes, i.headers;
+returning i.partition_id, i.closes, i.headers, i.limited;

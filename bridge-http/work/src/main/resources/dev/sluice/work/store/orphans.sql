@@ -14,3 +14,9 @@ delete from sluice.work_cancels w where not exists (select from sluice.queues q 
 
 -- name: delete-progress
 delete from sluice.work_progress w where not exists (select from sluice.queues q where q.id = w.queue_id);
+
+-- name: delete-limits
+delete from sluice.work_limits w where not exists (select from sluice.queues q where q.id = w.queue_id);
+
+-- name: delete-lines
+delete from sluice.work_lines w where not exists (select from sluice.partitions p where p.id = w.partition_id);

@@ -6,7 +6,11 @@ insert into sluice.queues (name, namespace, task) values (:queue, :namespace, :t
 -- name: load
 -- Returns the queues that exist, with what operators have set, and whether works are to be cancelled.
 select q.name, q.id, q.encryption_enabled, t.paused_at is not null as is_paused, t.concurrency,
-       coalesce(c.found, false) as has_cancels
+       coalesce(c.found, false) as has_cancels, t.limit_key,
+       (select 1 from sluice.work_limit_rules r where r.queue = wanted.name limit 1) is not null as has_rules,
+       (select 1 from sluice.work_limit_rules r where r.queue = wanted.name and r.name <> '' limit 1) is not null as has_key_rules,
+       (select 1 from sluice.work_lines n where n.queue_id = q.id limit 1) is not null
+         or (select 1 from sluice.work_items i where i.queue_id = q.id and i.line is not null limit 1) is not null as has_lines
 from unnest(:queues::text[]) as wanted (name)
 cross join lateral (select * from sluice.queues q where q.name = wanted.name offset 0) q
 left join lateral (select * from sluice.work_types t where t.queue = wanted.name offset 0) t on true
@@ -39,8 +43,11 @@ select coalesce((
          cross join lateral (select p.head, p.tail from sluice.partitions p where p.id = c.partition_id offset 0) p
        ), 0)::bigint
      + (select count(*) from (
-          select from sluice.work_items i where i.queue_id = q.id and i.owner is null limit :most
-        ) waiting) as works
+          select from sluice.work_items i where i.queue_id = q.id and i.line is null and i.owner is null limit :most
+        ) waiting)
+     + (select count(*) from (
+          select from sluice.work_items i where i.queue_id = q.id and i.line is not null limit :most
+        ) in_line) as works
 from sluice.queues q
 where q.name = :queue;
 

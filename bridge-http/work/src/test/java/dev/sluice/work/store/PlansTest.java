@@ -68,6 +68,9 @@ class PlansTest {
                 + " payload, created_at, available_at, closes) select i, 1, i, 'p', 2, gen_random_uuid(),"
                 + " 't', '{}', now(), now(), false"
                 + rows
+                + "; insert into sluice.work_limits (queue_id, name, turn, due_at) select i, '=k', 0, now()" + rows
+                + "; insert into sluice.work_limit_rules (queue, name, by_operator) select 'q' || i, '*', true" + rows
+                + "; insert into sluice.work_lines (partition_id, queue_id, name, lane) select i, i, '=k', 2" + rows
                 + "; insert into sluice.work_keys (queue_id, key, payload_hash, message_id)"
                 + " select i, 'k', sha256('x'), gen_random_uuid()" + rows
                 + "; insert into sluice.work_cancels (queue_id, message_id) select i, gen_random_uuid()" + rows

@@ -5,6 +5,7 @@ create table sluice.work_types (
   queue        text primary key check (length(queue) between 1 and 255),
   paused_at    timestamptz,
   concurrency  integer check (concurrency > 0),
+  limit_key    text,
   updated_at   timestamptz not null default now()
 );
 
@@ -12,6 +13,7 @@ comment on table sluice.work_types is 'What operators have set for a type of wor
 comment on column sluice.work_types.queue is 'sluice.queues.name. The row stays if the queue is deleted.';
 comment on column sluice.work_types.paused_at is 'Since when no engine claims works of the type. Null: engines claim.';
 comment on column sluice.work_types.concurrency is 'Most works of the type that one engine runs at a time. Null: as the engine is set up.';
+comment on column sluice.work_types.limit_key is 'Where the limit key of a work is, as the engine that started last is set up: a JSON pointer, or header:NAME. Null: works have none.';
 
 create table sluice.work_claims (
   id            uuid primary key,
@@ -21,6 +23,7 @@ create table sluice.work_claims (
   last_seq      bigint not null,
   done          int8multirange not null default '{}',
   closes        boolean not null,
+  limited       text,
   owner         uuid not null,
   lease_until   timestamptz not null,
   claimed_at    timestamptz not null default clock_timestamp(),
@@ -31,6 +34,7 @@ comment on table sluice.work_claims is 'Runs of works that an engine has begun. 
 comment on column sluice.work_claims.queue_id is 'sluice.queues.id. No foreign key: it would lock the queue after its cursors.';
 comment on column sluice.work_claims.done is 'The seqs of the run that are done, or were no works.';
 comment on column sluice.work_claims.closes is 'Whether the cursor is not ready until the work is done, so that the order of a key holds.';
+comment on column sluice.work_claims.limited is 'work_limits.name of the room that works take which are not done. Null: they take none.';
 comment on column sluice.work_claims.owner is 'A random id that an engine makes when it starts.';
 comment on column sluice.work_claims.lease_until is 'When another engine may take over. The owner renews it.';
 
@@ -54,6 +58,8 @@ create table sluice.work_items (
   created_at      timestamptz not null,
   available_at    timestamptz not null,
   owner           uuid,
+  limited         text,
+  line            text,
   closes          boolean not null,
   attempts        integer not null default 0 check (attempts >= 0),
   crashes         integer not null default 0 check (crashes >= 0),
@@ -67,16 +73,81 @@ comment on column sluice.work_items.partition_id is 'The partition in which the 
 comment on column sluice.work_items.queue_id is 'sluice.queues.id. No foreign key, as in work_claims.';
 comment on column sluice.work_items.available_at is 'Past: may be claimed. Future with an owner: leased until then. Future without: not due.';
 comment on column sluice.work_items.owner is 'The engine that runs the work, or ran it when it died; null: none.';
+comment on column sluice.work_items.limited is 'work_limits.name of the room that the work takes while it runs. Null: it takes none.';
+comment on column sluice.work_items.line is 'work_limits.name of the line in which the work waits for room. Null: it waits in none.';
 comment on column sluice.work_items.closes is 'Whether the cursor of its partition is not ready until the work is done.';
 comment on column sluice.work_items.attempts is 'Runs of the handler that failed.';
 comment on column sluice.work_items.crashes is 'Engines that died while the work was begun.';
 comment on column sluice.work_items.errors is 'The newest failures, a JSON array as text; encrypted if the queue is. Null: none.';
 
-create index work_items_due on sluice.work_items (queue_id, lane, available_at);
+create index work_items_due on sluice.work_items (queue_id, lane, available_at) where line is null;
+create index work_items_in_line on sluice.work_items (queue_id, line, available_at) where line is not null;
+-- For engines that look for works with room that dead engines ran.
+create index work_items_limited on sluice.work_items (queue_id, available_at) where limited is not null;
 -- For engines that look for works that must run alone.
 create index work_items_crashed on sluice.work_items (queue_id, available_at) where crashes > 0;
 -- For requests that name a work by its id.
 create index work_items_by_message on sluice.work_items (message_id);
+
+create table sluice.work_limits (
+  queue_id     bigint not null,
+  name         text not null,
+  running      bigint not null default 0,
+  tokens       double precision,
+  refilled_at  timestamptz,
+  served       double precision not null default 0,
+  turn         double precision,
+  due_at       timestamptz,
+  primary key (queue_id, name)
+) with (fillfactor = 60);
+
+comment on table sluice.work_limits is 'How much of its limits a type, or a limit key of it, uses. The row of the type is locked before all others of the queue are read or changed.';
+comment on column sluice.work_limits.queue_id is 'sluice.queues.id. No foreign key, as in work_claims.';
+comment on column sluice.work_limits.name is 'Empty: the type. =KEY: a limit key, escaped as in the names of partitions. -: works without a limit key.';
+comment on column sluice.work_limits.running is 'Works that engines have claimed and that are not done: the sum over work_claims and work_items whose column limited names this row, and for the type over all of them.';
+comment on column sluice.work_limits.tokens is 'Works that might begin at refilled_at. Null: as many as the burst.';
+comment on column sluice.work_limits.served is 'How many works have begun, each divided by the weight of its key; a key that had nothing to do does not keep its lead. Of the type: where the keys are.';
+comment on column sluice.work_limits.turn is 'The key with the least turn is served next. Null: nothing waits in its line, or it has no room.';
+comment on column sluice.work_limits.due_at is 'When the rate lets the next work of the key begin. Null: it does not wait for that.';
+
+create index work_limits_turn on sluice.work_limits (queue_id, turn) where turn is not null;
+create index work_limits_due on sluice.work_limits (queue_id, due_at) where due_at is not null;
+
+create table sluice.work_limit_rules (
+  queue        text not null check (length(queue) between 1 and 255),
+  name         text not null,
+  by_operator  boolean not null,
+  concurrency  integer check (concurrency > 0),
+  rate         integer check (rate > 0),
+  period_ms    bigint check (period_ms > 0),
+  burst        integer check (burst > 0),
+  weight       integer not null default 1 check (weight between 1 and 1000),
+  updated_at   timestamptz not null default now(),
+  primary key (queue, name, by_operator),
+  check ((rate is null) = (period_ms is null) and (rate is null) = (burst is null))
+);
+
+comment on table sluice.work_limit_rules is 'The limits of types and of their limit keys, over all engines.';
+comment on column sluice.work_limit_rules.queue is 'sluice.queues.name. The row stays if the queue is deleted.';
+comment on column sluice.work_limit_rules.name is 'Empty: the type. *: each limit key. =KEY: a limit key, as in work_limits.';
+comment on column sluice.work_limit_rules.by_operator is 'Whether an operator has set the rule. It counts instead of the rule of the handler, which the engine that started last has set.';
+comment on column sluice.work_limit_rules.concurrency is 'Most works that run at a time. Null: any number.';
+comment on column sluice.work_limit_rules.rate is 'Works that may begin in period_ms on average, and burst of them at once. Null: any number.';
+comment on column sluice.work_limit_rules.weight is 'The share of a limit key where several wait.';
+
+create table sluice.work_lines (
+  partition_id  bigint primary key,
+  queue_id      bigint not null,
+  name          text not null,
+  lane          smallint not null,
+  rank          timestamptz not null default clock_timestamp()
+);
+
+comment on table sluice.work_lines is 'Partitions with works, in the lines of their limit keys. The cursor of such a partition is not ready. A row is a hint: the cursor decides.';
+comment on column sluice.work_lines.name is 'work_limits.name of the line.';
+comment on column sluice.work_lines.rank is 'When the partition came into the line, or gave a work.';
+
+create index work_lines_in_order on sluice.work_lines (queue_id, name, lane, rank);
 
 create table sluice.work_keys (
   queue_id      bigint not null,
@@ -144,6 +215,8 @@ comment on column sluice.work_outbox.lane is 'The lane in which the partition is
 -- Rows are deleted as fast as they are added.
 alter table sluice.work_claims set (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 1000);
 alter table sluice.work_items set (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 1000);
+alter table sluice.work_limits set (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 500, autovacuum_vacuum_cost_delay = 0);
+alter table sluice.work_lines set (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 1000);
 alter table sluice.work_outbox set (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 1000);
 
 alter table sluice.dead_letters add column history text, add column progress text;

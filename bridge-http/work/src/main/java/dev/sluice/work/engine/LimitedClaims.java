@@ -1,0 +1,387 @@
+package dev.sluice.work.engine;
+
+import static java.util.Objects.requireNonNull;
+
+import dev.sluice.queue.LimitKey;
+import dev.sluice.queue.read.Lining;
+import dev.sluice.queue.read.Taking.Taken;
+import dev.sluice.work.rules.Types;
+import dev.sluice.work.store.ItemRows.Item;
+import dev.sluice.work.store.ItemRows.Later;
+import dev.sluice.work.store.LimitRows;
+import dev.sluice.work.store.LimitRows.Change;
+import dev.sluice.work.store.LimitRows.Used;
+import dev.sluice.work.store.LimitRows.UsedByType;
+import dev.sluice.work.store.LimitRows.UsedRoom;
+import dev.sluice.work.store.LimitRules.Rule;
+import dev.sluice.work.store.LineRows;
+import dev.sluice.work.store.LineRows.DueItem;
+import dev.sluice.work.store.LineRows.First;
+import dev.sluice.work.store.LineRows.InLine;
+import dev.sluice.work.store.LineRows.ItemInLine;
+import dev.sluice.work.store.LineRows.Most;
+import dev.sluice.work.store.TypeRows;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.UUID;
+import java.util.concurrent.ThreadLocalRandom;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Finds works of types with limits: as many as there is room for, and the keys with the least turns first. The row of
+ * the type in {@code work_limits} is locked, so the claims and settlements of a type follow each other.
+ *
+ * <p>If the type has limit keys, ready cursors and items that are due are put into the lines of their keys. A line is
+ * looked at only if its key has a turn. A key has a turn while something waits in its line and it has room. So a key
+ * without room costs nothing, however much it has to do.
+ */
+final class LimitedClaims {
+    /** Most cursors or items that one statement puts into lines. */
+    private static final int LINED = 1_000;
+
+    /** Most times that one claim puts cursors or items into lines. */
+    private static final int LINING_ROUNDS = 20;
+
+    /** Fewest keys that a claim looks at. */
+    private static final int PICKED = 100;
+
+    /** Most times that one claim looks at keys. */
+    private static final int ROUNDS = 20;
+
+    /** How long an item that must run alone waits if it has no room. */
+    private static final Duration ALONE_WAIT = Duration.ofSeconds(1);
+
+    private static final double NANOS_PER_SECOND = 1e9;
+
+    /** In how many of fifteen claims a lane is served before the less urgent ones. */
+    private static final List<Integer> WEIGHTS_OF_LANES = List.of(8, 4, 2, 1);
+
+    private final Tables tables;
+    private final EngineSettings settings;
+    private final UUID owner;
+
+    LimitedClaims(Tables tables, EngineSettings settings, UUID owner) {
+        this.tables = tables;
+        this.settings = settings;
+        this.owner = owner;
+    }
+
+    /**
+     * What was found.
+     *
+     * @param items items, which this engine has leased
+     * @param taken messages that cursors have moved past
+     * @param names the name of the limits whose room the works of a run take, by run
+     * @param next after how long a rate lets the next work begin; null: none waits for that
+     */
+    record Found(
+            List<Item> items,
+            List<Taken> taken,
+            List<String> names,
+            @Nullable Duration next) {}
+
+    /** A claim of a type, while it is made. */
+    private final class Claim {
+        private final Connection connection;
+        private final HandledType type;
+        private final TypeRows.State state;
+        private final double now;
+        private final Allowance ofType;
+        private final List<Item> items = new ArrayList<>();
+        private final List<Taken> taken = new ArrayList<>();
+        private final List<String> names = new ArrayList<>();
+        private double served;
+
+        Claim(Connection connection, HandledType type, TypeRows.State state) throws SQLException {
+            this.connection = connection;
+            this.type = type;
+            this.state = state;
+            UsedByType used = tables.limits().lock(connection, state.queueId());
+            if (endExpired() > 0) {
+                used = tables.limits().lock(connection, state.queueId());
+            }
+            this.now = used.now();
+            this.served = used.used().turn();
+            this.ofType = new Allowance(used.used(), state.limits().ofType(), now);
+        }
+
+        /** Gives back the room of items whose engines died. */
+        private int endExpired() throws SQLException {
+            List<UsedRoom> ended = tables.lines().endExpired(connection, state.queueId(), LINED);
+            tables.limits().giveBack(connection, ended);
+            return ended.size();
+        }
+
+        Found end() throws SQLException {
+            var changes = new ArrayList<Change>();
+            if (ofType.begun() > 0) {
+                changes.add(ofType.change(served));
+            }
+            tables.limits().change(connection, state.queueId(), changes);
+            return new Found(items, taken, names, next());
+        }
+
+        private @Nullable Duration next() throws SQLException {
+            Double wait = ofType.waitSeconds();
+            if (wait != null) {
+                return Duration.ofNanos((long) (wait * NANOS_PER_SECOND));
+            }
+            return state.usesLines() ? tables.limits().nextDue(connection, state.queueId()) : null;
+        }
+
+        /** Takes what is there, because the type has no limit keys. */
+        void takeAny(int wanted, boolean wantsItems, boolean wantsMessages) throws SQLException {
+            int room = Math.min(wanted, ofType.room());
+            if (room > 0 && wantsItems) {
+                items.addAll(tables.items()
+                        .claim(
+                                connection,
+                                type.itemQueue(state),
+                                room,
+                                owner,
+                                settings.lease(),
+                                LimitRows.TYPE));
+            }
+            int left = room - items.size();
+            if (left > 0 && wantsMessages) {
+                taken.addAll(tables.taking()
+                        .take(connection, state.queue(), Types.GROUP, left, partition -> !Types.isShared(partition)));
+                taken.forEach(run -> names.add(LimitRows.TYPE));
+            }
+            ofType.begin(works());
+        }
+
+        private int works() {
+            return items.size()
+                    + taken.stream().mapToInt(run -> run.messages().size()).sum();
+        }
+
+        /** Puts ready cursors and items that are due into lines. */
+        void lineUp(boolean wantsItems, boolean wantsMessages) throws SQLException {
+            var waiting = new TreeSet<String>();
+            boolean more = wantsMessages;
+            for (int round = 0; more && round < LINING_ROUNDS; round++) {
+                List<Lining.Parked> parked = tables.lining().park(connection, state.queue(), Types.GROUP, LINED);
+                List<InLine> lined = parked.stream()
+                        .map(each -> new InLine(
+                                each.partitionId(),
+                                Types.line(each.partition()),
+                                each.lane().number()))
+                        .toList();
+                tables.lines().add(connection, state.queueId(), lined);
+                lined.forEach(each -> waiting.add(each.name()));
+                more = parked.size() == LINED;
+            }
+            more = wantsItems;
+            for (int round = 0; more && round < LINING_ROUNDS; round++) {
+                List<DueItem> due = tables.lines().dueItems(connection, state.queueId(), LINED);
+                List<ItemInLine> lined = due.stream()
+                        .map(each -> new ItemInLine(each.place(), Types.line(each.partition())))
+                        .toList();
+                tables.lines().addItems(connection, lined);
+                lined.forEach(each -> waiting.add(each.name()));
+                more = due.size() == LINED;
+            }
+            tables.limits().await(connection, state.queueId(), waiting, served);
+            tables.limits().due(connection, state.queueId(), served);
+        }
+
+        /** Takes works of the keys with the least turns. */
+        void takeByTurns(int wanted) throws SQLException {
+            int room = Math.min(wanted, ofType.room());
+            for (int round = 0; room > 0 && round < ROUNDS; round++) {
+                List<Used> picked = tables.limits()
+                        .pick(connection, state.queueId(), state.queue(), Math.max(room, PICKED));
+                if (picked.isEmpty()) {
+                    return;
+                }
+                List<Allowance> keys = picked.stream()
+                        .map(each -> new Allowance(each, rule(each), now))
+                        .toList();
+                Map<Allowance, Integer> shares = Shares.of(keys, room);
+                take(shares);
+                for (Allowance key : shares.keySet()) {
+                    served = key.begun() == 0 ? served : Math.max(served, key.turn() - 1.0 / key.weight());
+                }
+                List<Allowance> changed = keys.stream()
+                        .filter(key -> shares.containsKey(key) || key.room() == 0)
+                        .toList();
+                tables.limits()
+                        .change(
+                                connection,
+                                state.queueId(),
+                                changed.stream().map(Allowance::change).toList());
+                int begun = shares.keySet().stream().mapToInt(Allowance::begun).sum();
+                ofType.begin(begun);
+                room -= begun;
+                if (begun == 0 && changed.size() == shares.size()) {
+                    return; // Others hold what is in the lines.
+                }
+            }
+        }
+
+        private Rule rule(Used key) {
+            if (key.name().equals(LimitKey.NO_KEY)) {
+                return Rule.NONE;
+            }
+            return key.own() == null ? state.limits().ofEachKey() : key.own();
+        }
+
+        /** Takes the shares of keys: items first. */
+        private void take(Map<Allowance, Integer> shares) throws SQLException {
+            if (shares.isEmpty()) {
+                return;
+            }
+            var left = new HashMap<String, Integer>();
+            var byName = new HashMap<String, Allowance>();
+            shares.forEach((key, works) -> {
+                left.put(key.name(), works);
+                byName.put(key.name(), key);
+            });
+            List<Item> found = tables.lines()
+                    .claimItems(connection, type.itemQueue(state), most(shares, left), owner, settings.lease());
+            for (Item item : found) {
+                String name = requireNonNull(item.limited());
+                left.merge(name, -1, Integer::sum);
+                byName.get(name).begin(1);
+            }
+            items.addAll(found);
+            List<Most> lines = most(shares, left);
+            List<First> first = tables.lines().next(connection, state.queueId(), lines, lanes());
+            takeMessages(lines, first, byName);
+        }
+
+        private static List<Most> most(Map<Allowance, Integer> shares, Map<String, Integer> left) {
+            return shares.keySet().stream()
+                    .filter(key -> left.get(key.name()) > 0)
+                    .map(key -> new Most(key.name(), left.get(key.name())))
+                    .toList();
+        }
+
+        private void takeMessages(List<Most> lines, List<First> first, Map<String, Allowance> byName)
+                throws SQLException {
+            var partitions = new HashMap<Integer, Integer>();
+            first.forEach(each -> partitions.merge(each.line(), 1, Integer::sum));
+            var nameOf = new HashMap<Long, String>();
+            var shares = new ArrayList<Lining.Share>();
+            for (First each : first) {
+                Most line = lines.get(each.line());
+                boolean isFirst = nameOf.values().stream().noneMatch(line.name()::equals);
+                nameOf.put(each.partitionId(), line.name());
+                // The first partition gets what the others, with one work each, leave.
+                shares.add(new Lining.Share(
+                        each.partitionId(), isFirst ? line.most() - partitions.get(each.line()) + 1 : 1));
+            }
+            Lining.FromLines from =
+                    tables.lining().take(connection, Types.GROUP, shares, partition -> !Types.isShared(partition));
+            for (Taken run : from.taken()) {
+                String name = nameOf.get(run.partitionId());
+                taken.add(run);
+                names.add(name);
+                byName.get(name).begin(run.messages().size());
+            }
+            Set<Long> gone = new HashSet<>(from.locked());
+            gone.removeAll(from.parked());
+            tables.lines().remove(connection, gone);
+            Set<Long> stay = new HashSet<>(nameOf.keySet());
+            stay.removeAll(gone);
+            tables.lines().toTheEnd(connection, stay);
+        }
+    }
+
+    /** Returns the numbers of the lanes in a random order, in which an urgent lane is likely to be early. */
+    private static List<Integer> lanes() {
+        var order = new ArrayList<Integer>();
+        while (order.size() < WEIGHTS_OF_LANES.size()) {
+            int sum = 0;
+            for (int lane = 0; lane < WEIGHTS_OF_LANES.size(); lane++) {
+                sum += order.contains(lane) ? 0 : WEIGHTS_OF_LANES.get(lane);
+            }
+            int drawn = ThreadLocalRandom.current().nextInt(sum);
+            for (int lane = 0; lane < WEIGHTS_OF_LANES.size(); lane++) {
+                drawn -= order.contains(lane) ? 0 : WEIGHTS_OF_LANES.get(lane);
+                if (drawn < 0) {
+                    order.add(lane);
+                    break;
+                }
+            }
+        }
+        return order;
+    }
+
+    /**
+     * Finds works.
+     *
+     * @param wanted most works
+     * @param items whether items are likely to be due
+     * @param messages whether works without a history are likely to be there
+     */
+    Found find(
+            Connection connection, HandledType type, TypeRows.State state, int wanted, boolean items, boolean messages)
+            throws SQLException {
+        var claim = new Claim(connection, type, state);
+        if (state.usesLines()) {
+            claim.lineUp(items, messages);
+            claim.takeByTurns(wanted);
+        } else {
+            claim.takeAny(wanted, items, messages);
+        }
+        return claim.end();
+    }
+
+    /** Claims an item that must run alone. If there is no room, the item waits a second. */
+    Optional<Item> findAlone(Connection connection, HandledType type, TypeRows.State state) throws SQLException {
+        var claim = new Claim(connection, type, state);
+        Optional<Item> found =
+                tables.items().claimAlone(connection, type.itemQueue(state), owner, settings.lease());
+        if (found.isEmpty()) {
+            return found;
+        }
+        Item item = found.get();
+        String name = state.usesLines() ? Types.line(item.message().partition()) : LimitRows.TYPE;
+        Used used = name.equals(LimitRows.TYPE)
+                ? null
+                : tables.limits().find(connection, state.queueId(), state.queue(), name, claim.served);
+        Allowance key = used == null ? null : new Allowance(used, claim.rule(used), claim.now);
+        if (claim.ofType.room() == 0 || (key != null && key.room() == 0)) {
+            var later = new Later(
+                    item.place(),
+                    ALONE_WAIT,
+                    null,
+                    item.closes(),
+                    item.attempts(),
+                    item.snoozes(),
+                    item.errors());
+            tables.items().putOff(connection, List.of(later), owner);
+            return Optional.empty();
+        }
+        tables.lines().takesRoom(connection, item.place(), name);
+        claim.ofType.begin(1);
+        if (key != null) {
+            key.begin(1);
+            tables.limits().change(connection, state.queueId(), List.of(key.change()));
+        }
+        claim.end();
+        return Optional.of(item.limited(name));
+    }
+
+    /** Takes partitions and items out of the lines of a type that has none any more. Returns how many partitions. */
+    int leaveLines(Connection connection, TypeRows.State state) throws SQLException {
+        tables.limits().lock(connection, state.queueId());
+        List<Long> partitions = tables.lines().removeSome(connection, state.queueId(), LINED);
+        tables.lining().unpark(connection, Types.GROUP, partitions);
+        if (partitions.size() < LINED) {
+            tables.lines().removeItems(connection, state.queueId());
+        }
+        return partitions.size();
+    }
+}
