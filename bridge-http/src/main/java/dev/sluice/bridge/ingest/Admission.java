@@ -1,6 +1,7 @@
 package dev.sluice.bridge.ingest;
 
 import dev.sluice.bridge.system.Threads;
+import dev.sluice.queue.LimitKey;
 import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.PayloadCipher;
 import dev.sluice.queue.QueueException;
@@ -21,7 +22,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Checks a push before the intake appends it to the log: refuses it if a queue is full, and encrypts its messages if
- * their queue is encrypted, so that the log holds ciphertext. Everything in the log has been accepted: behind the
+ * their queue is encrypted, so that the log holds ciphertext. If the messages of a queue have limit keys, it adds the key
+ * of each message to the name of its partition. Everything in the log has been accepted: behind the
  * admission, nothing is refused for the size of its queue.
  *
  * <p>A thread reads the options and message counts of the queues about once a second; the admission adds the messages
@@ -33,6 +35,9 @@ import org.slf4j.LoggerFactory;
  * the option under the lock of the partition and encrypts the message before it reaches PostgreSQL. Before the options
  * are read for the first time, as after a start without a database, every payload is encrypted if there is a key;
  * consumers get it decrypted whatever the options of its queue.
+ *
+ * <p>A message that is accepted before the place of the limit key is known has no limit key: within a second after the
+ * place was set, and before the options are read for the first time.
  *
  * <p>Any thread may call; no method but {@link #refresh} and {@link #start} blocks.
  */
@@ -55,6 +60,8 @@ public final class Admission implements AutoCloseable {
     private volatile Map<String, BoundQueue> queues = Map.of();
     /** Whether {@link #queues} has been read at least once. */
     private volatile boolean hasRules;
+    /** Whether messages of some queue have limit keys. */
+    private volatile boolean hasLimitKeys;
     /** Whether the last read failed. Guarded by this. */
     private boolean failing;
 
@@ -115,6 +122,7 @@ public final class Admission implements AutoCloseable {
                 read.put(rule.queue(), new BoundQueue(rule, accepted));
             }
             queues = Map.copyOf(read);
+            hasLimitKeys = read.values().stream().anyMatch(queue -> queue.rule().limitKey() != null);
             hasRules = true;
             if (failing) {
                 failing = false;
@@ -141,7 +149,7 @@ public final class Admission implements AutoCloseable {
      */
     public CompletableFuture<List<PushResult>> accept(List<NewMessage> messages, Durability durability, Linger linger) {
         QueueFullException full = refusal(messages);
-        return full == null ? admit(messages, durability, linger) : CompletableFuture.failedFuture(full);
+        return full == null ? take(withLimitKeys(messages), durability, linger) : CompletableFuture.failedFuture(full);
     }
 
     /** Accepts a push that does not linger. */
@@ -151,10 +159,10 @@ public final class Admission implements AutoCloseable {
 
     /** Accepts messages that this service or another accepted before, however full their queues are. */
     public CompletableFuture<List<PushResult>> acceptAgain(List<NewMessage> messages, Durability durability) {
-        return admit(messages, durability, Linger.NONE);
+        return take(withLimitKeys(messages), durability, Linger.NONE);
     }
 
-    private CompletableFuture<List<PushResult>> admit(List<NewMessage> messages, Durability durability, Linger linger) {
+    private CompletableFuture<List<PushResult>> take(List<NewMessage> messages, Durability durability, Linger linger) {
         boolean all = !hasRules; // Read before the rules: otherwise a first read between could let through plaintext.
         Map<String, BoundQueue> now = queues;
         String withoutKey = cipher.hasKey() ? null : firstEncrypted(messages, now);
@@ -179,15 +187,31 @@ public final class Admission implements AutoCloseable {
     }
 
     /**
-     * Checks that none of the queues is full.
+     * Admits messages that do not go through the log.
      *
-     * @throws QueueFullException if one is; counted as a refusal
+     * @return the messages as they are to be written: with their limit keys
+     * @throws QueueFullException if one of the queues is full; counted as a refusal
      */
-    public void requireRoom(List<NewMessage> messages) throws QueueFullException {
+    public List<NewMessage> admit(List<NewMessage> messages) throws QueueFullException {
         QueueFullException full = refusal(messages);
         if (full != null) {
             throw full;
         }
+        return withLimitKeys(messages);
+    }
+
+    private List<NewMessage> withLimitKeys(List<NewMessage> messages) {
+        if (!hasLimitKeys) {
+            return messages;
+        }
+        Map<String, BoundQueue> now = queues;
+        return messages.stream()
+                .map(message -> {
+                    BoundQueue queue = now.get(message.queue());
+                    LimitKey key = queue == null ? null : queue.rule().limitKey();
+                    return key == null ? message : key.in(message);
+                })
+                .toList();
     }
 
     /** Returns and counts the refusal if a queue is full. */

@@ -185,7 +185,7 @@ abstract class HttpServiceFixture {
                     return pushAnswer;
                 },
                 messages -> pushAnswer,
-                messages -> {},
+                messages -> messages,
                 (target, request, wait, asking) -> {
                     clients.add(asking);
                     pops.add(text(target, request) + " " + wait);

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sluice.buffer.Entry;
 import dev.sluice.buffer.SegmentLogConfig;
+import dev.sluice.queue.LimitKey;
 import dev.sluice.queue.MessageIds;
 import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.PayloadCipher;
@@ -90,16 +91,26 @@ class AdmissionTest {
     }
 
     private List<String> log() throws Exception {
-        var payloads = new ArrayList<String>();
+        return logged().stream()
+                .map(message -> new String(message.payload(), UTF_8))
+                .toList();
+    }
+
+    private List<String> loggedPartitions() throws Exception {
+        return logged().stream().map(NewMessage::partition).toList();
+    }
+
+    private List<NewMessage> logged() throws Exception {
+        var messages = new ArrayList<NewMessage>();
         var segments = lanes.current().get(0).segments();
         try (var reader = segments.reader(0)) {
-            while (payloads.size() < segments.nextOffset()) {
+            while (messages.size() < segments.nextOffset()) {
                 for (Entry entry : reader.read(100, 1 << 20)) {
-                    payloads.add(new String(MessageCodec.decode(entry.payload()).payload(), UTF_8));
+                    messages.add(MessageCodec.decode(entry.payload()));
                 }
             }
         }
-        return payloads;
+        return messages;
     }
 
     @Nested
@@ -108,13 +119,13 @@ class AdmissionTest {
         void isOneThatHoldsItsBoundWithWhatWasLetThroughSince() throws Exception {
             try (var admission = admission(PayloadCipher.NONE)) {
                 push(admission, messages(1, "q"));
-                rules = List.of(new PushRule("q", false, 10, 8));
+                rules = List.of(new PushRule("q", false, 10, 8, null));
                 admission.refresh();
                 push(admission, messages(1, "q"));
                 push(admission, messages(5, "q"));
                 assertFull(admission, messages(1, "q"), "Queue q is full: holds 14 messages, maxSize 10. Nothing of");
                 push(admission, messages(1, "other"));
-                rules = List.of(new PushRule("q", false, 10, 9));
+                rules = List.of(new PushRule("q", false, 10, 9, null));
                 admission.refresh();
                 push(admission, messages(1, "q"));
                 assertFull(admission, messages(1, "q"), "holds 10 messages, maxSize 10");
@@ -124,7 +135,7 @@ class AdmissionTest {
 
         @Test
         void refusesTheWholePush() throws Exception {
-            rules = List.of(new PushRule("full", false, 1, 1));
+            rules = List.of(new PushRule("full", false, 1, 1, null));
             try (var admission = admission(PayloadCipher.NONE)) {
                 admission.refresh();
                 assertFull(
@@ -135,7 +146,7 @@ class AdmissionTest {
 
         @Test
         void doesNotCountWhatTheLogCouldNotWrite() throws Exception {
-            rules = List.of(new PushRule("q", false, 2, 0));
+            rules = List.of(new PushRule("q", false, 2, 0, null));
             try (var admission = admission(PayloadCipher.NONE)) {
                 admission.refresh();
                 rules = null; // The database is unreachable, so no read corrects the count.
@@ -153,7 +164,7 @@ class AdmissionTest {
 
         @Test
         void staysFullWhileTheDatabaseIsAway() throws Exception {
-            rules = List.of(new PushRule("q", false, 2, 0));
+            rules = List.of(new PushRule("q", false, 2, 0, null));
             try (var admission = admission(PayloadCipher.NONE)) {
                 admission.refresh();
                 rules = null;
@@ -161,7 +172,7 @@ class AdmissionTest {
                 admission.refresh();
                 assertFull(admission, messages(1, "q"), "holds 2 messages, maxSize 2");
                 assertThat(admission.status().failedReads()).isEqualTo(1);
-                rules = List.of(new PushRule("q", false, 2, 0));
+                rules = List.of(new PushRule("q", false, 2, 0, null));
                 admission.refresh();
                 push(admission, messages(1, "q"));
                 rules = List.of();
@@ -172,7 +183,7 @@ class AdmissionTest {
 
         @Test
         void takesWhatWasAcceptedBefore() throws Exception {
-            rules = List.of(new PushRule("q", false, 1, 1));
+            rules = List.of(new PushRule("q", false, 1, 1, null));
             try (var admission = admission(PayloadCipher.NONE)) {
                 admission.refresh();
                 assertThat(admission
@@ -187,7 +198,7 @@ class AdmissionTest {
     class AnEncryptedQueue {
         @Test
         void isEncryptedInTheLog() throws Exception {
-            rules = List.of(new PushRule("secret", true, 0, 0));
+            rules = List.of(new PushRule("secret", true, 0, 0, null));
             try (var admission = admission(KEY)) {
                 admission.refresh();
                 push(admission, List.of(message("plain"), message("secret")));
@@ -223,7 +234,7 @@ class AdmissionTest {
 
         @Test
         void takesNothingWithoutAKey() throws Exception {
-            rules = List.of(new PushRule("secret", true, 0, 0));
+            rules = List.of(new PushRule("secret", true, 0, 0, null));
             try (var admission = admission(PayloadCipher.NONE)) {
                 admission.refresh();
                 assertThatThrownBy(() -> admission
@@ -234,6 +245,48 @@ class AdmissionTest {
                 assertThat(lanes.current().get(0).segments().nextOffset()).isZero();
                 push(admission, messages(1, "plain"));
                 assertThat(admission.status().refusedNoKey()).isEqualTo(1);
+            }
+        }
+    }
+
+    @Nested
+    class AQueueWithLimitKeys {
+        private final List<PushRule> keyed =
+                List.of(new PushRule("work.t", true, 0, 0, LimitKey.parse("/tenant")));
+
+        private static NewMessage of(String tenant, String partition) {
+            byte[] payload = ("{\"tenant\":" + tenant + "}").getBytes(UTF_8);
+            return NewMessage.builder(IDS.next(), "work.t", partition, "t", payload)
+                    .generatedTransactionId(true)
+                    .build();
+        }
+
+        private List<String> partitions(List<NewMessage> messages) {
+            return messages.stream().map(NewMessage::partition).toList();
+        }
+
+        @Test
+        void getsTheKeyOfEachMessageInTheNameOfItsPartition() throws Exception {
+            rules = keyed;
+            try (var admission = admission(KEY)) {
+                List<NewMessage> messages = List.of(of("\"acme\"", "Default"), of("7", "o-1"), of("null", "Default"));
+                assertThat(partitions(admission.admit(messages)))
+                        .as("before the rules are read")
+                        .containsExactly("Default", "o-1", "Default");
+                admission.refresh();
+                assertThat(partitions(admission.admit(messages)))
+                        .containsExactly("~normal@acme", "~@7/o-1", "Default");
+                push(admission, messages);
+                admission
+                        .acceptAgain(admission.admit(messages), Durability.BUFFERED)
+                        .get(120, TimeUnit.SECONDS);
+                assertThat(loggedPartitions())
+                        .as("also if the payload is encrypted, and only once")
+                        .containsExactly(
+                                "~normal@acme", "~@7/o-1", "Default", "~normal@acme", "~@7/o-1", "Default");
+                rules = List.of();
+                admission.refresh();
+                assertThat(partitions(admission.admit(messages))).containsExactly("Default", "o-1", "Default");
             }
         }
     }

@@ -1,5 +1,6 @@
 package dev.sluice.queue.admin;
 
+import dev.sluice.queue.LimitKey;
 import dev.sluice.queue.QueueException;
 import dev.sluice.queue.sql.QueueSchema;
 import dev.sluice.queue.sql.Statements;
@@ -8,6 +9,7 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.util.List;
 import javax.sql.DataSource;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What a bridge must know of a queue before it accepts a push to it.
@@ -18,8 +20,15 @@ import javax.sql.DataSource;
  * @param messages messages that count against the limit: scheduled messages, and stored messages that at least one
  *     group has not completed. A completed message behind an open one counts too. If the queue has no groups, all
  *     stored messages count. 0 if there is no limit
+ * @param limitKey where the limit keys of messages are, which the bridge adds to the names of partitions; null: messages
+ *     have none
  */
-public record PushRule(String queue, boolean encrypted, long maxSize, long messages) {
+public record PushRule(
+        String queue,
+        boolean encrypted,
+        long maxSize,
+        long messages,
+        @Nullable LimitKey limitKey) {
 
     /** Reads the rules of all queues. Each read is one transaction. Safe for use by many threads. */
     public static final class Reader {
@@ -33,7 +42,7 @@ public record PushRule(String queue, boolean encrypted, long maxSize, long messa
         }
 
         /**
-         * Returns the rules of the queues that are encrypted or limited, in no order.
+         * Returns the rules of the queues that are encrypted or limited, or have limit keys, in no order.
          *
          * @throws QueueException if PostgreSQL failed
          */
@@ -48,7 +57,8 @@ public record PushRule(String queue, boolean encrypted, long maxSize, long messa
                     row.getString("name"),
                     row.getBoolean("encryption_enabled"),
                     row.getLong("max_size"),
-                    row.getLong("messages"));
+                    row.getLong("messages"),
+                    LimitKey.ofStored(row.getString("limit_key")));
         }
     }
 }

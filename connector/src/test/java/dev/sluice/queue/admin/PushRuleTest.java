@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.sluice.queue.Acknowledgement.Verdict;
 import dev.sluice.queue.AdministrationFixture;
+import dev.sluice.queue.LimitKey;
 import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.PayloadCipher;
 import dev.sluice.queue.PopResult;
@@ -29,7 +30,7 @@ class PushRuleTest {
     void areThoseOfLimitedAndEncryptedQueues() {
         fixture.push(message("plain", "p", "1", "1"));
         fixture.configure(QueueOptions.DEFAULTS.toBuilder().maxSize(7));
-        assertThat(reader.read()).containsExactly(new PushRule("q", false, 7, 0));
+        assertThat(reader.read()).containsExactly(new PushRule("q", false, 7, 0, null));
         new Queues(fixture.postgres.dataSource(), "sluice", PayloadCipher.of("k:" + "00".repeat(32), null), () -> {})
                 .configure(
                         "e",
@@ -40,7 +41,16 @@ class PushRuleTest {
                                 .build());
         fixture.push(message("p", "1"));
         assertThat(reader.read())
-                .containsExactlyInAnyOrder(new PushRule("q", false, 7, 1), new PushRule("e", true, 0, 0));
+                .containsExactlyInAnyOrder(new PushRule("q", false, 7, 1, null), new PushRule("e", true, 0, 0, null));
+    }
+
+    @Test
+    void nameThePlacesOfLimitKeys() {
+        fixture.push(message("p", "1"));
+        fixture.postgres.execute("insert into sluice.work_types (queue, limit_key) values ('q', '/tenant'), ('none', '/x')");
+        assertThat(reader.read()).containsExactly(new PushRule("q", false, 0, 0, LimitKey.parse("/tenant")));
+        fixture.postgres.execute("update sluice.work_types set limit_key = null");
+        assertThat(reader.read()).isEmpty();
     }
 
     @Test

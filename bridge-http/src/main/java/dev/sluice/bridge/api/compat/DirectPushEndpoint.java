@@ -80,7 +80,7 @@ public final class DirectPushEndpoint {
             return CompletableFuture.completedFuture(Answer.json(CREATED, new JsonOutput(0).raw("[]")));
         }
         CompletableFuture<List<PushResult>> written = room.ifRoom(
-                        messages, () -> writers.run(writer -> writer.write(messages, List.of())))
+                        messages, admitted -> writers.run(writer -> writer.write(admitted, List.of())))
                 .thenApply(outcomes -> outcomes.stream().map(PushResult::of).toList());
         return counting.pushes(messages, written).thenApply(results -> {
             var queues = new HashSet<String>();

@@ -15,7 +15,7 @@ import java.util.function.Function;
  *
  * @param pushes pushes into the local log
  * @param pushesAgain pushes messages that have been accepted before, however full their queues are
- * @param room refuses messages for full queues that do not go through the local log
+ * @param room admits messages that do not go through the local log
  * @param pops finds messages
  * @param undelivered takes back messages that could not be sent
  * @param acknowledgements acknowledges
@@ -32,7 +32,7 @@ public record DataPath(
         return new DataPath(
                 admission::accept,
                 messages -> admission.acceptAgain(messages, Durability.BUFFERED),
-                admission::requireRoom,
+                admission::admit,
                 pops::pop,
                 pops::takeBack,
                 acknowledgements::acknowledge);

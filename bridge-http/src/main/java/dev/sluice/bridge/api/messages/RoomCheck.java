@@ -4,20 +4,26 @@ import dev.sluice.bridge.ingest.QueueFullException;
 import dev.sluice.queue.NewMessage;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
-import java.util.function.Supplier;
+import java.util.function.Function;
 
-/** Refuses messages for full queues, for endpoints that do not push into the local log. See {@code Admission}. */
+/** Admits messages of endpoints that do not push into the local log. See {@code Admission}. */
 public interface RoomCheck {
-    /** Fails if one of the queues is full. Does not block. */
-    void requireRoom(List<NewMessage> messages) throws QueueFullException;
+    /**
+     * Returns the messages as they are to be written. Does not block.
+     *
+     * @throws QueueFullException if one of the queues is full
+     */
+    List<NewMessage> admit(List<NewMessage> messages) throws QueueFullException;
 
-    /** Starts the work if none of the queues is full. */
-    default <T> CompletableFuture<T> ifRoom(List<NewMessage> messages, Supplier<CompletableFuture<T>> work) {
+    /** Starts the work with the admitted messages if none of the queues is full. */
+    default <T> CompletableFuture<T> ifRoom(
+            List<NewMessage> messages, Function<List<NewMessage>, CompletableFuture<T>> work) {
+        List<NewMessage> admitted;
         try {
-            requireRoom(messages);
+            admitted = admit(messages);
         } catch (QueueFullException e) {
             return CompletableFuture.failedFuture(e);
         }
-        return work.get();
+        return work.apply(admitted);
     }
 }

@@ -161,14 +161,16 @@ public final class StreamEndpoints {
         if (partition.isEmpty()) {
             return refused(body, error(StreamCycle.Refusal.NO_PARTITION));
         }
-        var cycle = new StreamCycle(
-                query.getAsLong(),
-                partition.getAsLong(),
-                body.changes(),
-                body.messages(),
-                body.upTo(),
-                body.releases());
-        return room.ifRoom(body.messages(), () -> transactions.run(executor -> executor.run(cycle)))
+        return room.ifRoom(body.messages(), admitted -> {
+                    var cycle = new StreamCycle(
+                            query.getAsLong(),
+                            partition.getAsLong(),
+                            body.changes(),
+                            admitted,
+                            body.upTo(),
+                            body.releases());
+                    return transactions.run(executor -> executor.run(cycle));
+                })
                 .thenApply(outcome -> {
                     if (outcome.refusal() == null) {
                         wake(body, outcome);

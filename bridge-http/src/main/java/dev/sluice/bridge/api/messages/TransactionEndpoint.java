@@ -103,7 +103,9 @@ public final class TransactionEndpoint {
         return counting.transaction(
                         messages,
                         verdicts,
-                        room.ifRoom(messages, () -> transactions.run(executor -> executor.execute(messages, verdicts))))
+                        room.ifRoom(
+                                messages,
+                                admitted -> transactions.run(executor -> executor.execute(admitted, verdicts))))
                 .thenApply(outcome -> {
                     if (outcome.committed()) {
                         wake(messages, outcome);
