@@ -146,6 +146,11 @@ public final class Flush {
             return !placed.isEmpty();
         }
 
+        /** Returns whether messages were placed although no seq was claimed. */
+        boolean isUnexpected() {
+            return claimed == 0 && !placed.isEmpty();
+        }
+
         /** Returns whether more or fewer messages were placed than seqs were claimed. */
         boolean isMisclaimed() {
             return placed.size() != claimed;

@@ -217,5 +217,12 @@ final class HeadClaim {
                     .setBooleans("are_new", misclaimed, Run::isMoved)
                     .execute();
         }
+        long[] unwoken = runs.stream()
+                .filter(Run::isUnexpected)
+                .mapToLong(Run::partitionId)
+                .toArray();
+        if (unwoken.length > 0) { // Messages with a delivery time that has passed.
+            statements.on(connection, "wake").set("filled", unwoken).execute();
+        }
     }
 }

@@ -129,6 +129,17 @@ class ScheduledMessagesTest extends WriterFixture {
     }
 
     @Test
+    void messagesWhoseTimeHasPassedWakeIdleConsumers() {
+        var queue = new Queue(postgres.dataSource(), new QueueConfig("sluice"));
+        var target = new PopTarget("q", null, "g");
+        var request = List.of(new PopRequest(5, 1, false, Subscription.ALL));
+        writer.write(List.of(delayed("later", Duration.ofMinutes(1))), List.of());
+        assertThat(queue.pop(target, request).get(0).messages()).isEmpty();
+        writer.write(List.of(delayed("due", Duration.ZERO)), List.of());
+        assertThat(queue.pop(target, request).get(0).messages()).hasSize(1);
+    }
+
+    @Test
     void messagesWakeIdleConsumers() {
         var queue = new Queue(postgres.dataSource(), new QueueConfig("sluice"));
         var target = new PopTarget("q", null, "g");
