@@ -13,6 +13,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.LongSupplier;
 import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
@@ -37,8 +38,8 @@ public final class WorkBuffer implements AutoCloseable {
     /**
      * Returns a builder.
      *
-     * @param dataSource a pool of the program. The engine uses at most five connections of it, and returns them as they
-     *     came
+     * @param dataSource a pool of the program. The engine uses at most five connections of it, and one more if it
+     *     delivers events in a queue, and returns them as they came
      */
     public static Builder builder(DataSource dataSource) {
         return new Builder(dataSource);
@@ -217,10 +218,20 @@ public final class WorkBuffer implements AutoCloseable {
         private boolean listens = true;
         private int eventBuffer = 10_000;
         private final List<WorkListener> listeners = new ArrayList<>();
+        private Set<WorkEvent.Kind> delivered = Set.of();
         private LongSupplier nanos = System::nanoTime;
 
         private Builder(DataSource dataSource) {
             this.dataSource = dataSource;
+        }
+
+        /**
+         * Delivers events of these kinds as messages of the queue {@code sluice.events}, at most once each. Needs one
+         * more connection of the pool.
+         */
+        public Builder eventQueue(Set<WorkEvent.Kind> kinds) {
+            delivered = Set.copyOf(kinds);
+            return this;
         }
 
         /** Adds a handler with the default settings. */
@@ -382,7 +393,7 @@ public final class WorkBuffer implements AutoCloseable {
          * @throws QueueException if PostgreSQL failed
          */
         public WorkBuffer start() {
-            var operations = new Operations(dataSource, settings(), handlers, listeners, nanos);
+            var operations = new Operations(dataSource, settings(), handlers, listeners, delivered, nanos);
             operations.start(appliesSchema);
             return new WorkBuffer(operations);
         }

@@ -27,6 +27,11 @@ public final class WorkEventJson {
                 + "}";
     }
 
+    /** Returns what says that events were dropped before the ones that follow: {@code {"event":"dropped","events":17}}. */
+    public static String dropped(long events) {
+        return "{\"event\":\"dropped\",\"events\":" + events + "}";
+    }
+
     /** Returns the name of a kind, as {@code event} has it: {@code dead-lettered}. */
     public static String name(WorkEvent.Kind kind) {
         return kind.name().toLowerCase(Locale.ROOT).replace('_', '-');

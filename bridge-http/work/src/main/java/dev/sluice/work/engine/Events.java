@@ -26,9 +26,15 @@ final class Events {
 
     private final List<Outlet> outlets = new ArrayList<>();
     private final LongAdder dropped = new LongAdder();
+    private final @Nullable EventQueue queue;
 
-    /** Makes the events of listeners, each with room for {@code capacity} events that wait. */
-    Events(Collection<WorkListener> listeners, int capacity) {
+    /**
+     * Makes the events of listeners, each with room for {@code capacity} events that wait.
+     *
+     * @param queue delivers events; null: nobody wants them
+     */
+    Events(Collection<WorkListener> listeners, int capacity, @Nullable EventQueue queue) {
+        this.queue = queue;
         listeners.forEach(listener -> outlets.add(new Outlet(listener, capacity)));
     }
 
@@ -81,17 +87,27 @@ final class Events {
 
     void start() {
         outlets.forEach(outlet -> outlet.thread.start());
-    }
-
-    /** Hands an event to all listeners. Any thread; never waits. */
-    void tell(Kind kind, Begun begun, @Nullable String detail) {
-        if (!outlets.isEmpty()) {
-            tell(new WorkEvent(kind, begun.type().name(), begun.id(), begun.attempt(), detail));
+        if (queue != null) {
+            queue.start();
         }
     }
 
     /** Hands an event to all listeners. Any thread; never waits. */
+    void tell(Kind kind, Begun begun, @Nullable String detail) {
+        if (hasTakers()) {
+            tell(new WorkEvent(kind, begun.type().name(), begun.id(), begun.attempt(), detail));
+        }
+    }
+
+    private boolean hasTakers() {
+        return queue != null || !outlets.isEmpty();
+    }
+
+    /** Hands an event to all listeners. Any thread; never waits. */
     void tell(WorkEvent event) {
+        if (queue != null) {
+            queue.offer(event);
+        }
         for (Outlet outlet : outlets) {
             if (!outlet.waiting.offer(event)) {
                 dropped.increment();
@@ -101,7 +117,7 @@ final class Events {
 
     /** Tells what was stored of runs, without those that other engines have taken over. */
     void tellSettled(List<Ended> ended, Set<Begun> lost) {
-        if (outlets.isEmpty()) {
+        if (!hasTakers()) {
             return;
         }
         for (Ended each : ended) {
@@ -112,15 +128,18 @@ final class Events {
         }
     }
 
-    /** Returns how many events were dropped, of all listeners. */
+    /** Returns how many events were dropped, of all listeners and the queue. */
     long dropped() {
-        return dropped.sum();
+        return dropped.sum() + (queue == null ? 0 : queue.dropped());
     }
 
     /** Lets the listeners take what waits, within a time for each, and ends their threads. */
     void close(Duration timeout) throws InterruptedException {
         for (Outlet outlet : outlets) {
             dropped.add(outlet.close(timeout));
+        }
+        if (queue != null) {
+            queue.close(timeout);
         }
     }
 }

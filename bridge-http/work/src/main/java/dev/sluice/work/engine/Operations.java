@@ -51,9 +51,13 @@ public final class Operations {
     /** How long a close waits for a listener to take its events. */
     private static final Duration LISTENERS = Duration.ofSeconds(1);
 
+    /** How long events are kept in their queue, unless an operator sets another TTL: nobody may consume them. */
+    private static final Duration EVENTS_KEPT = Duration.ofDays(7);
+
     private final DataSource dataSource;
     private final EngineSettings settings;
     private final Tables tables;
+    private final boolean deliversEvents;
     private final Events events;
     private final Enqueuer enqueuer;
     private final Room room;
@@ -69,6 +73,7 @@ public final class Operations {
      *
      * @param handlers by type
      * @param listeners each gets the events of this object
+     * @param delivered the kinds of events that are delivered in a queue
      * @param nanos the clock by which timeouts are measured
      */
     public Operations(
@@ -76,11 +81,16 @@ public final class Operations {
             EngineSettings settings,
             Map<String, Registered> handlers,
             List<WorkListener> listeners,
+            Set<WorkEvent.Kind> delivered,
             LongSupplier nanos) {
         this.dataSource = dataSource;
         this.settings = settings;
         this.tables = Tables.of(dataSource, settings);
-        this.events = new Events(listeners, settings.eventBuffer());
+        this.events = new Events(
+                listeners,
+                settings.eventBuffer(),
+                EventQueue.of(dataSource, tables, settings, delivered, this::written));
+        this.deliversEvents = !delivered.isEmpty();
         this.enqueuer = new Enqueuer(dataSource, tables, settings, this::written, this::scheduled, events);
         this.room = new Room(settings.maxQueueSize(), settings.blocksWhenFull(), this::waiting, nanos);
         var types = new ArrayList<HandledType>();
@@ -100,6 +110,12 @@ public final class Operations {
         for (HandledType type : engine.types()) {
             setUpLimits(type, enqueuer.open(type.name()));
             type.state(enqueuer.open(type.name()));
+        }
+        if (deliversEvents) {
+            tables.transactions().run("could not create the queue of events", connection -> {
+                tables.types().createEventQueue(connection, Types.EVENTS, EVENTS_KEPT);
+                return true;
+            });
         }
         events.start();
         enqueuer.start();

@@ -20,6 +20,9 @@ public final class Types {
 
     public static final String NAMESPACE = "work";
 
+    /** The queue of events. */
+    public static final String EVENTS = "sluice.events";
+
     /** The partitions of a lane. Few are enough, because a claim does not hold its partition. */
     public static final int PARTITIONS_OF_LANE = 16;
 

@@ -6,6 +6,7 @@ import dev.sluice.queue.sql.Statements;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.Collection;
 import java.util.List;
@@ -107,6 +108,15 @@ public final class TypeRows {
                 .set("queue", queue)
                 .set("namespace", namespace)
                 .set("task", task)
+                .execute();
+    }
+
+    /** Creates the queue of events unless it exists. */
+    public void createEventQueue(Connection connection, String queue, Duration ttl) throws SQLException {
+        statements
+                .on(connection, "create-event-queue")
+                .set("queue", queue)
+                .set("ttl_s", ttl.toSeconds())
                 .execute();
     }
 

@@ -3,6 +3,11 @@
 -- name: create-queue
 insert into sluice.queues (name, namespace, task) values (:queue, :namespace, :task) on conflict (name) do nothing;
 
+-- name: create-event-queue
+insert into sluice.queues (name, namespace, task, ttl_s)
+values (:queue, split_part(:queue, '.', 1), split_part(:queue, '.', 2), :ttl_s)
+on conflict (name) do nothing;
+
 -- name: load
 -- Returns the queues that exist, with what operators have set, and whether works are to be cancelled.
 select q.name, q.id, q.encryption_enabled, t.paused_at is not null as is_paused, t.concurrency,
