@@ -27,6 +27,7 @@ import org.jspecify.annotations.Nullable;
  * @param runAt when the work is due; null: at once, or after the delay
  * @param delay how long the work waits before it is due, by the database's clock; null: not at all
  * @param deadline when it is too late to run the work: then it becomes a dead letter; null: never
+ * @param coalescing whether the work replaces one that waits; null: it does not
  * @param metadata texts that travel with the work, as headers of its message
  */
 @SuppressWarnings("ArrayRecordComponent") // Nothing compares works, and copies of payloads would be expensive.
@@ -40,6 +41,7 @@ public record Work(
         @Nullable Instant runAt,
         @Nullable Duration delay,
         @Nullable Instant deadline,
+        @Nullable Coalescing coalescing,
         Map<String, String> metadata) {
 
     /** Longest name of a type. */
@@ -54,6 +56,13 @@ public record Work(
         Types.check(type);
         requireNonNull(priority, "priority");
         requireNonNull(payload, "payload");
+        if (coalescing != null) {
+            if (runAt != null || delay != null) {
+                throw new IllegalArgumentException(
+                        "a work with a debounce key or a conflation key must have no runAt and no delay");
+            }
+            key = key == null && coalescing.conflates() ? coalescing.key() : key;
+        }
         if (key != null) {
             Types.checkKey("key", key);
         }
@@ -73,7 +82,7 @@ public record Work(
 
     /** Returns a work with normal priority and nothing else set. */
     public static Work of(String type, byte[] json) {
-        return new Work(type, json, PriorityLane.NORMAL, null, null, null, null, null, null, Map.of());
+        return new Work(type, json, PriorityLane.NORMAL, null, null, null, null, null, null, null, Map.of());
     }
 
     /** Returns the payload as a text. */
@@ -83,12 +92,12 @@ public record Work(
 
     /** Sets the priority. Without effect on a work with a key. */
     public Work priority(PriorityLane value) {
-        return new Work(type, payload, value, key, limitKey, idempotencyKey, runAt, delay, deadline, metadata);
+        return new Work(type, payload, value, key, limitKey, idempotencyKey, runAt, delay, deadline, coalescing, metadata);
     }
 
     /** Sets the key. */
     public Work key(@Nullable String value) {
-        return new Work(type, payload, priority, value, limitKey, idempotencyKey, runAt, delay, deadline, metadata);
+        return new Work(type, payload, priority, value, limitKey, idempotencyKey, runAt, delay, deadline, coalescing, metadata);
     }
 
     /**
@@ -97,33 +106,60 @@ public record Work(
      * @throws IllegalArgumentException if it is empty
      */
     public Work limitKey(@Nullable String value) {
-        return new Work(type, payload, priority, key, value, idempotencyKey, runAt, delay, deadline, metadata);
+        return new Work(type, payload, priority, key, value, idempotencyKey, runAt, delay, deadline, coalescing, metadata);
     }
 
     /** Sets the idempotency key. */
     public Work idempotencyKey(@Nullable String value) {
-        return new Work(type, payload, priority, key, limitKey, value, runAt, delay, deadline, metadata);
+        return new Work(type, payload, priority, key, limitKey, value, runAt, delay, deadline, coalescing, metadata);
     }
 
     /** Sets when the work is due. */
     public Work runAt(@Nullable Instant value) {
-        return new Work(type, payload, priority, key, limitKey, idempotencyKey, value, delay, deadline, metadata);
+        return new Work(type, payload, priority, key, limitKey, idempotencyKey, value, delay, deadline, coalescing, metadata);
     }
 
     /** Sets how long the work waits before it is due. */
     public Work delay(@Nullable Duration value) {
-        return new Work(type, payload, priority, key, limitKey, idempotencyKey, runAt, value, deadline, metadata);
+        return new Work(type, payload, priority, key, limitKey, idempotencyKey, runAt, value, deadline, coalescing, metadata);
+    }
+
+    /**
+     * Debounces the work: it waits until no further work of the type with this debounce key has come for {@code quiet},
+     * but at most {@code longest} from the first one on. Each further work replaces the one that waits: only the last
+     * one runs. Without effect on a work whose wait is over.
+     *
+     * @throws IllegalArgumentException if {@code longest} is shorter than {@code quiet}, or the work has a time or delay
+     */
+    public Work debounce(String debounceKey, Duration quiet, Duration longest) {
+        return coalesce(new Coalescing(
+                debounceKey, requireNonNull(quiet, "quiet"), requireNonNull(longest, "longest")));
+    }
+
+    /**
+     * Conflates the work: only the latest value counts. While a work of the type with this conflation key is in its
+     * queue or runs, one more waits, and each further work replaces the one that waits. The work that is in its queue or
+     * runs is not touched, also if it waits for a retry. If the work has no key, the conflation key is its key.
+     *
+     * @throws IllegalArgumentException if the work has a time or delay
+     */
+    public Work conflate(String conflationKey) {
+        return coalesce(new Coalescing(conflationKey, null, null));
+    }
+
+    private Work coalesce(Coalescing value) {
+        return new Work(type, payload, priority, key, limitKey, idempotencyKey, runAt, delay, deadline, value, metadata);
     }
 
     /** Sets when it is too late to run the work. */
     public Work deadline(@Nullable Instant value) {
-        return new Work(type, payload, priority, key, limitKey, idempotencyKey, runAt, delay, value, metadata);
+        return new Work(type, payload, priority, key, limitKey, idempotencyKey, runAt, delay, value, coalescing, metadata);
     }
 
     /** Adds a text that travels with the work. */
     public Work metadata(String name, String value) {
         var all = new LinkedHashMap<>(metadata);
         all.put(name, value);
-        return new Work(type, payload, priority, key, limitKey, idempotencyKey, runAt, delay, deadline, all);
+        return new Work(type, payload, priority, key, limitKey, idempotencyKey, runAt, delay, deadline, coalescing, all);
     }
 }

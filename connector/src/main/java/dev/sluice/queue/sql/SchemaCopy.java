@@ -56,6 +56,7 @@ public final class SchemaCopy {
             "work_keys",
             "work_cancels",
             "work_progress",
+            "work_latest",
             "work_outbox");
 
     /** The parts that may be left out, and the tables of each that stay empty. */

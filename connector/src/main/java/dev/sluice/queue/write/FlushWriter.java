@@ -9,9 +9,12 @@ import dev.sluice.queue.write.Flush.Run;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.UUID;
 import java.util.function.Consumer;
 
@@ -31,6 +34,7 @@ final class FlushWriter {
     private final FlushOpening opening;
     private final Scheduled scheduled;
     private final SegmentCopy segments;
+    private final PartitionLocks locks;
 
     /** When the server was started that the caches describe. */
     private String serverStart = "";
@@ -46,6 +50,7 @@ final class FlushWriter {
         this.opening = new FlushOpening(heads, new OffsetTable(config.schema()));
         this.scheduled = new Scheduled(config.schema());
         this.segments = new SegmentCopy(config.schema());
+        this.locks = new PartitionLocks(config.schema());
     }
 
     private record Server(String start, boolean compressesPayloads) {}
@@ -131,6 +136,19 @@ final class FlushWriter {
         }
         flush.place(Map.of(), true, cipher);
         store(connection, flush);
+    }
+
+    /**
+     * Removes messages that are scheduled. Locks their partitions and those of a flush, in order of their ids, so that
+     * the flush can be written in the same transaction.
+     *
+     * @return those that were scheduled
+     */
+    Set<UUID> withdraw(Connection connection, Flush flush, Collection<ScheduledMessage> messages) throws SQLException {
+        var partitions = new HashSet<>(flush.partitionIds());
+        messages.forEach(message -> partitions.add(message.partitionId()));
+        locks.lock(connection, partitions);
+        return scheduled.withdraw(connection, messages);
     }
 
     /** Enters a flush into the caches, after its commit. */

@@ -10,9 +10,11 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.Collection;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
@@ -61,6 +63,19 @@ final class Scheduled {
                             suspects.get(row.getInt("ordinal") - 1).messageIndex(), row.getObject("id", UUID.class)));
         }
         return duplicates;
+    }
+
+    /**
+     * Removes messages with generated transaction ids. The transaction must hold the locks on their partitions.
+     *
+     * @return those that were scheduled
+     */
+    Set<UUID> withdraw(Connection connection, Collection<ScheduledMessage> messages) throws SQLException {
+        return new HashSet<>(statements
+                .on(connection, "withdraw")
+                .set("partitions", messages, ScheduledMessage::partitionId)
+                .setUuids("ids", messages, ScheduledMessage::id)
+                .list(row -> row.getObject("message_id", UUID.class)));
     }
 
     /**

@@ -6,7 +6,10 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
+import java.util.Set;
+import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -87,6 +90,17 @@ public final class WriterTransaction {
     void release(Flush flush) throws SQLException {
         written.add(flush);
         flushes.release(connection, flush, this::named);
+    }
+
+    /**
+     * Removes messages that are scheduled, which this or another writer wrote with generated transaction ids. The
+     * transaction holds the locks on their partitions and on those of the flush afterwards; before, it holds none.
+     *
+     * @param flush what the transaction writes afterwards; it is located
+     * @return the messages that were scheduled; the others are in their partitions, or gone
+     */
+    public Set<UUID> withdraw(Flush flush, Collection<ScheduledMessage> messages) throws SQLException {
+        return flushes.withdraw(connection, flush, messages);
     }
 
     /** Limits how long the statements that follow in this transaction wait for a lock. */

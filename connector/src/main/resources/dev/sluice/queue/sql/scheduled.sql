@@ -28,6 +28,21 @@ update sluice.partitions p set scheduled = p.scheduled + added.count
 from (select partition_id, count(*) as count from added group by partition_id) added
 where p.id = any (array[added.partition_id]);
 
+-- name: withdraw
+-- Removes messages that have the transaction ids of generated ids. Returns those that were there. Relies on the index
+-- scheduled_transactions. Runs under the locks of lock-partitions.
+with gone as (
+  delete from sluice.scheduled s
+  using unnest(:partitions::bigint[], :ids::uuid[]) as withdrawn (partition_id, id)
+  where s.partition_id = any (array[withdrawn.partition_id]) and s.transaction_id = withdrawn.id::text
+  returning s.partition_id, s.message_id
+), counted as (
+  update sluice.partitions p set scheduled = p.scheduled - of_partition.count
+  from (select partition_id, count(*) as count from gone group by partition_id) of_partition
+  where p.id = any (array[of_partition.partition_id])
+)
+select message_id from gone;
+
 -- name: due-partitions
 -- The partitions with messages that are due, longest due first, without those of :except. Relies on the index
 -- scheduled_due.

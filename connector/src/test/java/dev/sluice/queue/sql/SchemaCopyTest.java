@@ -103,6 +103,8 @@ class SchemaCopyTest {
                 + " values (1, 'k', sha256('x'), gen_random_uuid());"
                 + "insert into sluice.work_cancels (queue_id, message_id) values (1, gen_random_uuid());"
                 + "insert into sluice.work_progress (queue_id, message_id, report) values (1, gen_random_uuid(), '{}');"
+                + "insert into sluice.work_latest (queue_id, conflates, key, message_id, partition_id, first_at)"
+                + " values (1, true, 'k', gen_random_uuid(), 1, now());"
                 + "insert into sluice.work_outbox (queue, partition, message_id, payload, lane)"
                 + " values ('work.t', 'p', gen_random_uuid(), '1', 2)");
     }

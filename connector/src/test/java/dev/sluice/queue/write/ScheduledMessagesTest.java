@@ -140,6 +140,41 @@ class ScheduledMessagesTest extends WriterFixture {
     }
 
     @Test
+    void messagesAreWithdrawnWhileTheyWaitAndOnlyThen() {
+        UUID waits = UUID.randomUUID();
+        UUID stored = UUID.randomUUID();
+        writer.write(
+                List.of(
+                        withGeneratedId(waits.toString(), Duration.ofHours(1)),
+                        withGeneratedId(stored.toString(), null)),
+                List.of());
+        long partition =
+                Long.parseLong(postgres.query("select id from sluice.partitions").get(0));
+        try (var session = new WriterSession(postgres.dataSource(), QueueWriterConfig.DEFAULTS)) {
+            for (int time = 0; time < 2; time++) {
+                int expected = time == 0 ? 1 : 0;
+                int withdrawn = session.run("could not withdraw", transaction -> {
+                    var flush = new Flush(List.of(message("p", "after " + expected)));
+                    assertThat(transaction.locate(flush)).isTrue();
+                    int gone = transaction
+                            .withdraw(
+                                    flush,
+                                    List.of(
+                                            new ScheduledMessage(partition, waits),
+                                            new ScheduledMessage(partition, stored)))
+                            .size();
+                    assertThat(transaction.write(flush)).isTrue();
+                    return Ending.commit(gone);
+                });
+                assertThat(withdrawn).isEqualTo(expected);
+            }
+        }
+        assertThat(postgres.query("select head, scheduled from sluice.partitions"))
+                .containsExactly("3|0");
+        assertThat(transactionIds("p")).containsExactly(stored.toString(), "after 1", "after 0");
+    }
+
+    @Test
     void messagesWakeIdleConsumers() {
         var queue = new Queue(postgres.dataSource(), new QueueConfig("sluice"));
         var target = new PopTarget("q", null, "g");

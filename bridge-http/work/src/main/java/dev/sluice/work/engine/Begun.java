@@ -3,13 +3,11 @@ package dev.sluice.work.engine;
 import dev.sluice.queue.LimitKey;
 import dev.sluice.queue.Message;
 import dev.sluice.queue.MessageHeaders;
-import dev.sluice.queue.PriorityLane;
 import dev.sluice.work.HandlerSettings;
 import dev.sluice.work.Hooks;
 import dev.sluice.work.Work;
 import dev.sluice.work.WorkId;
 import dev.sluice.work.rules.Types;
-import dev.sluice.work.run.Failure;
 import dev.sluice.work.run.Report;
 import dev.sluice.work.run.Run;
 import dev.sluice.work.run.Stop;
@@ -30,6 +28,7 @@ final class Begun implements Run {
     /** Reserved names of headers: no client can set them. */
     static final String KEY_HEADER = "sluice.work-key";
 
+    static final String CONFLATION_HEADER = "sluice.work-conflation-key";
     static final String DEADLINE_HEADER = "sluice.work-deadline";
 
     private enum Phase {
@@ -146,6 +145,11 @@ final class Begun implements Run {
         return message.headers().get(KEY_HEADER);
     }
 
+    @Nullable
+    String conflationKey() {
+        return message.headers().get(CONFLATION_HEADER);
+    }
+
     @Override
     public @Nullable Instant deadline() {
         String text = message.headers().get(DEADLINE_HEADER);
@@ -160,15 +164,10 @@ final class Begun implements Run {
     public Work work() {
         var metadata = new LinkedHashMap<>(message.headers().asMap());
         metadata.keySet().removeIf(name -> name.startsWith(MessageHeaders.RESERVED));
-        return new Work(
+        return Run.handled(
                 type.name(),
                 message.payload(),
-                PriorityLane.NORMAL,
-                key(),
-                LimitKey.keyOf(message.partition()),
-                idempotencyKey(),
-                null,
-                null,
+                new Run.Keys(key(), LimitKey.keyOf(message.partition()), idempotencyKey()),
                 deadline(),
                 metadata);
     }
@@ -304,10 +303,7 @@ final class Begun implements Run {
 
     @Override
     public synchronized void extend(Duration fromNow) {
-        if (fromNow.isNegative() || fromNow.compareTo(HandlerSettings.MAX_TIMEOUT) > 0) {
-            throw new IllegalArgumentException(
-                    "fromNow must be 0 to " + HandlerSettings.MAX_TIMEOUT + ", was " + fromNow);
-        }
+        Run.checkExtension(fromNow);
         long extended = nanos.getAsLong() + fromNow.toNanos();
         if (extended - timeoutNanos > 0) {
             timeoutNanos = extended;
@@ -320,7 +316,7 @@ final class Begun implements Run {
             return;
         }
         report.progress(percent, text);
-        reports.progressed(this, percent + "% " + Failure.cut(text, Report.MAX_TEXT));
+        reports.progressed(this, Report.detail(percent, text));
     }
 
     @Override

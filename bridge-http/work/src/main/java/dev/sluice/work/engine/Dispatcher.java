@@ -241,7 +241,11 @@ final class Dispatcher {
         if (!isUrgent() && nanos.getAsLong() - firstUnsettledNanos < LINGER_NANOS) {
             return false;
         }
-        Set<Begun> lost = settlement.run(unsettled).lost();
+        Settlement.Settled settled = settlement.run(unsettled);
+        Set<Begun> lost = settled.lost();
+        if (settled.madeDue() > 0) {
+            releaseDue.run();
+        }
         if (!lost.isEmpty()) {
             log.warn("Other engines have taken works over; their outcomes were dropped works={}", lost.size());
         }

@@ -33,6 +33,9 @@ final class Engine {
     private static final Duration LAST_WORDS = Duration.ofSeconds(5);
 
     private static final Duration HOUSEKEEPING = Duration.ofMinutes(10);
+    /** How long a work waits for one that is gone before an engine looks, and how often it looks. */
+    private static final Duration FORGOTTEN = Duration.ofMinutes(1);
+
     private static final int HOUSEKEEPING_ROWS = 1_000;
 
     private final EngineSettings settings;
@@ -108,6 +111,7 @@ final class Engine {
 
     private void renewLeases() {
         long nextHousekeeping = System.nanoTime();
+        long nextForgotten = System.nanoTime() + FORGOTTEN.toNanos();
         while (!closed) {
             try {
                 held.renew();
@@ -115,10 +119,25 @@ final class Engine {
                     nextHousekeeping = System.nanoTime() + HOUSEKEEPING.toNanos();
                     keepHouse();
                 }
+                if (System.nanoTime() - nextForgotten >= 0) {
+                    nextForgotten = System.nanoTime() + FORGOTTEN.toNanos();
+                    releaseForgotten();
+                }
             } catch (RuntimeException | Error e) { // The thread must not die: the leases would end.
                 log.error("Could not renew the leases of works, trying again", e);
             }
             pause(held.interval().toMillis());
+        }
+    }
+
+    /** Lets works run that wait for works which somebody has deleted. */
+    private void releaseForgotten() {
+        int released = tables.transactions()
+                .run("could not look for works that wait for deleted ones", connection -> tables.latest()
+                        .releaseForgotten(connection, FORGOTTEN, HOUSEKEEPING_ROWS));
+        if (released > 0) {
+            log.info("Released works that waited for deleted works works={}", released);
+            dispatcher.lookAgain();
         }
     }
 
@@ -128,6 +147,7 @@ final class Engine {
             String what = "could not delete old rows of works";
             tables.transactions()
                     .repeat(what, connection -> tables.keys().deleteExpired(connection, HOUSEKEEPING_ROWS));
+            tables.transactions().repeat(what, connection -> tables.latest().deleteOld(connection, HOUSEKEEPING_ROWS));
             tables.transactions().repeat(what, connection -> tables.cancels().deleteOld(connection, HOUSEKEEPING_ROWS));
             tables.transactions()
                     .repeat(what, connection -> tables.progress().deleteOld(connection, HOUSEKEEPING_ROWS));

@@ -6,12 +6,9 @@ import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.Origin;
 import dev.sluice.queue.QueueException;
 import dev.sluice.queue.sql.OutcomeUnknownException;
-import dev.sluice.queue.write.Ending;
-import dev.sluice.queue.write.Flush;
 import dev.sluice.queue.write.QueueWriter;
 import dev.sluice.queue.write.QueueWriterConfig;
-import dev.sluice.queue.write.WriterSession;
-import dev.sluice.queue.write.WriterTransaction;
+import dev.sluice.work.Coalescing;
 import dev.sluice.work.Enqueued;
 import dev.sluice.work.KeyConflictException;
 import dev.sluice.work.Work;
@@ -21,30 +18,26 @@ import dev.sluice.work.rules.JsonText;
 import dev.sluice.work.rules.Types;
 import dev.sluice.work.store.KeyRows.NewKey;
 import dev.sluice.work.store.KeyRows.QueueKey;
-import dev.sluice.work.store.KeyRows.TakenKey;
 import dev.sluice.work.store.LentConnections;
+import dev.sluice.work.store.OutboxRows.Replaces;
 import dev.sluice.work.store.TypeRows;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.HashSet;
-import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Set;
+import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import java.util.stream.Collectors;
 import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
@@ -74,7 +67,8 @@ final class Enqueuer {
 
     private final Tables tables;
     private final EngineSettings settings;
-    private final WriterSession session;
+    private final IdempotencyKeys keys;
+    private final WorkWriter writer;
     private final QueueWriter releases;
     private final MessageIds ids = new MessageIds();
     private final Map<String, TypeRows.State> states = new ConcurrentHashMap<>();
@@ -92,15 +86,12 @@ final class Enqueuer {
     /** A call of enqueue. */
     private record Request(List<Prepared> works, CompletableFuture<List<Enqueued>> result) {}
 
-    /** A work as the queue takes it. */
-    private record Prepared(
-            Work work, NewMessage message, @Nullable NewKey key) {}
-
     /**
      * Makes an enqueuer that {@link #start} starts.
      *
      * @param written gets the queues to which works were written
      * @param scheduled runs after works were written that are due later
+     * @param windows how long the idempotency keys of a type stay taken
      */
     Enqueuer(
             DataSource dataSource,
@@ -108,17 +99,19 @@ final class Enqueuer {
             EngineSettings settings,
             Consumer<Set<String>> written,
             Runnable scheduled,
-            Events events) {
+            Events events,
+            Function<String, Duration> windows) {
         this.scheduled = scheduled;
         this.tables = tables;
         this.settings = settings;
         this.written = written;
         this.events = events;
+        this.keys = new IdempotencyKeys(tables.keys(), settings.cipher());
         QueueWriterConfig defaults = QueueWriterConfig.DEFAULTS;
         var config = new QueueWriterConfig(
                 settings.schema(), defaults.dedupWindow(), defaults.dedupMaxIds(), settings.cipher());
         var lent = new LentConnections(dataSource);
-        this.session = new WriterSession(lent, config);
+        this.writer = new WorkWriter(lent, config, tables, keys, windows);
         this.releases = new QueueWriter(lent, config);
         this.thread = WorkThreads.daemon("sluice-work-enqueuer", this::run);
     }
@@ -160,19 +153,23 @@ final class Enqueuer {
      */
     Enqueued enqueue(Connection connection, Work work) throws SQLException {
         Prepared prepared = prepare(work);
-        if (prepared.key() != null) {
-            Map<QueueKey, Enqueued> duplicates = claimKeys(connection, List.of(prepared));
-            Enqueued duplicate = duplicates.get(prepared.key().key());
-            if (duplicate != null) {
-                return duplicate;
-            }
+        Map<QueueKey, Enqueued> duplicates = keys.claim(connection, List.of(prepared));
+        Enqueued duplicate = IdempotencyKeys.duplicateOf(prepared, duplicates);
+        if (duplicate != null) {
+            return duplicate;
         }
         NewMessage message = prepared.message();
         if (tables.types().load(connection, List.of(message.queue())).stream().anyMatch(TypeRows.State::isEncrypted)) {
             settings.cipher().requireKey(message.queue());
             message = settings.cipher().seal(message);
         }
-        tables.outbox().add(connection, message, work.priority());
+        Coalescing how = work.coalescing();
+        tables.outbox()
+                .add(
+                        connection,
+                        message,
+                        work.priority(),
+                        how == null ? null : new Replaces(how.key(), how.quiet(), how.longest()));
         outboxUntilNanos = System.nanoTime() + OUTBOX_WATCH.toNanos();
         requests.add(new Request(List.of(), new CompletableFuture<>())); // Wakes the thread.
         return new Enqueued(new WorkId(message.id()), false, false, null);
@@ -192,6 +189,9 @@ final class Enqueuer {
         if (key != null) {
             headers.put(Begun.KEY_HEADER, key);
         }
+        if (work.coalescing() != null && work.coalescing().conflates()) {
+            headers.put(Begun.CONFLATION_HEADER, work.coalescing().key());
+        }
         if (work.deadline() != null) {
             headers.put(Begun.DEADLINE_HEADER, work.deadline().toString());
         }
@@ -206,16 +206,8 @@ final class Enqueuer {
                 .delay(work.delay())
                 .origin(new Origin(null, work.priority()))
                 .build();
-        NewKey newKey = key == null ? null : new NewKey(new QueueKey(state.queueId(), key), sha256(work.payload()), id);
-        return new Prepared(work, message, newKey);
-    }
-
-    private static byte[] sha256(byte[] payload) {
-        try {
-            return MessageDigest.getInstance("SHA-256").digest(payload);
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException("every Java has SHA-256", e);
-        }
+        NewKey newKey = key == null ? null : IdempotencyKeys.of(state.queueId(), key, work.payload(), id);
+        return new Prepared(work, message, state.queueId(), newKey);
     }
 
     /** Returns the queue of a type; creates it, with the group of the engines, if it does not exist. */
@@ -262,7 +254,7 @@ final class Enqueuer {
                 pause();
             }
         }
-        session.close();
+        writer.close();
         releases.close();
     }
 
@@ -281,7 +273,7 @@ final class Enqueuer {
             boolean watches = outboxUntilNanos - System.nanoTime() > 0;
             Request first = requests.poll(watches ? OUTBOX_MS : IDLE_MS, TimeUnit.MILLISECONDS);
             if (first == null) {
-                session.close();
+                writer.close();
                 return batch;
             }
             int works = 0;
@@ -327,118 +319,27 @@ final class Enqueuer {
 
     /** Writes works in one transaction. */
     private List<Enqueued> writeAll(List<Prepared> works) {
-        var conflict = new AtomicReference<@Nullable KeyConflictException>();
-        List<Enqueued> results = session.run("could not enqueue " + works.size() + " works", transaction -> {
-            Map<QueueKey, Enqueued> duplicates = Map.of();
-            var flush = new Flush(works.stream().map(Prepared::message).toList());
-            if (!transaction.locate(flush)) {
-                return Ending.restart();
-            }
-            List<Prepared> withKeys =
-                    works.stream().filter(each -> each.key() != null).toList();
-            if (!withKeys.isEmpty()) {
-                try {
-                    duplicates = claimKeys(transaction.connection(), withKeys);
-                } catch (KeyConflictException e) {
-                    conflict.set(e);
-                    return Ending.rollBack(List.of());
-                }
-            }
-            var enqueued = new ArrayList<Enqueued>(works.size());
-            var fresh = new ArrayList<NewMessage>(works.size());
-            for (Prepared each : works) {
-                Enqueued duplicate = duplicateOf(each, duplicates);
-                if (duplicate == null) {
-                    fresh.add(each.message());
-                }
-                enqueued.add(
-                        duplicate == null
-                                ? new Enqueued(new WorkId(each.message().id()), false, false, null)
-                                : duplicate);
-            }
-            if (fresh.isEmpty()) {
-                return Ending.rollBack(enqueued);
-            }
-            Flush writing = fresh.size() == works.size() ? flush : new Flush(fresh);
-            boolean isWritten = transaction.locateCached(writing) && transaction.write(writing);
-            return isWritten ? Ending.commit(enqueued) : Ending.restart();
-        });
-        KeyConflictException found = conflict.get();
-        if (found != null) {
-            throw found;
-        }
+        WorkWriter.Written stored = writer.write(works);
+        List<Enqueued> results = stored.results();
         var queues = new HashSet<String>();
         works.forEach(each -> queues.add(each.message().queue()));
         for (int i = 0; i < results.size(); i++) {
             if (!results.get(i).isDuplicate()) {
-                tellEnqueued(works.get(i).work().type(), results.get(i).id());
+                tellEnqueued(works.get(i).work().type(), results.get(i).id(), results.get(i).replaced());
             }
         }
         written.accept(queues);
-        if (works.stream().anyMatch(each -> each.message().isScheduled())) {
+        if (stored.messages().stream().anyMatch(NewMessage::isScheduled)) {
             scheduled.run();
         }
         return results;
     }
 
-    private void tellEnqueued(String type, WorkId id) {
+    private void tellEnqueued(String type, WorkId id, @Nullable WorkId replaced) {
+        if (replaced != null) {
+            events.tell(new WorkEvent(WorkEvent.Kind.CANCELLED, type, replaced, 0, "replaced by " + id));
+        }
         events.tell(new WorkEvent(WorkEvent.Kind.ENQUEUED, type, id, 0, null));
-    }
-
-    private static @Nullable Enqueued duplicateOf(Prepared work, Map<QueueKey, Enqueued> duplicates) {
-        NewKey key = work.key();
-        Enqueued found = key == null ? null : duplicates.get(key.key());
-        return found == null || found.id().value().equals(work.message().id()) ? null : found;
-    }
-
-    /**
-     * Enters the keys of works. Returns, by key, the works that have it already; a work of the list that came before
-     * counts too.
-     *
-     * @throws KeyConflictException if the payloads differ
-     */
-    private Map<QueueKey, Enqueued> claimKeys(Connection connection, List<Prepared> works) throws SQLException {
-        var first = new LinkedHashMap<QueueKey, Prepared>();
-        works.forEach(each -> first.putIfAbsent(keyOf(each).key(), each));
-        Set<QueueKey> free = tables.keys()
-                .claim(connection, first.values().stream().map(Enqueuer::keyOf).toList());
-        Map<QueueKey, TakenKey> taken = tables.keys()
-                .find(
-                        connection,
-                        first.keySet().stream()
-                                .filter(key -> !free.contains(key))
-                                .toList());
-        var duplicates = new HashMap<QueueKey, Enqueued>();
-        for (Prepared each : works) {
-            NewKey key = keyOf(each);
-            TakenKey other = taken.get(key.key());
-            Prepared before = first.get(key.key());
-            if (other != null) {
-                requireSame(each, new WorkId(other.messageId()), other.payloadHash());
-                String result = other.result() == null
-                        ? null
-                        : settings.cipher().open(each.message().queue(), other.result());
-                duplicates.put(
-                        key.key(), new Enqueued(new WorkId(other.messageId()), true, other.isFinished(), result));
-            } else if (!before.message().id().equals(each.message().id())) {
-                var id = new WorkId(before.message().id());
-                requireSame(each, id, keyOf(before).payloadHash());
-                duplicates.put(key.key(), new Enqueued(id, true, false, null));
-            }
-        }
-        return duplicates;
-    }
-
-    private static NewKey keyOf(Prepared work) {
-        return Objects.requireNonNull(work.key());
-    }
-
-    private static void requireSame(Prepared work, WorkId other, byte[] storedHash) {
-        byte[] given = keyOf(work).payloadHash();
-        if (!MessageDigest.isEqual(given, storedHash)) {
-            HexFormat hex = HexFormat.of();
-            throw new KeyConflictException(work.work(), other, hex.formatHex(storedHash), hex.formatHex(given));
-        }
     }
 
     /** Moves works from the outbox to their queues, if it is time to look. */
@@ -454,11 +355,17 @@ final class Enqueuer {
                         connection -> tables.outbox().peek(connection, 1))
                 .isEmpty();
         while (more) {
-            List<NewMessage> moved = session.run("could not move works from the outbox", this::moveOutbox);
-            more = !moved.isEmpty();
+            WorkWriter.Moved moved = writer.moveOutbox(BATCH);
+            more = !moved.works().isEmpty();
             if (more) {
-                written.accept(moved.stream().map(NewMessage::queue).collect(Collectors.toSet()));
-                moved.forEach(each -> tellEnqueued(Types.ofQueue(each.queue()), new WorkId(each.id())));
+                written.accept(moved.works().stream().map(NewMessage::queue).collect(Collectors.toSet()));
+                moved.works().forEach(each -> {
+                    UUID replaced = moved.replaced().get(each.id());
+                    tellEnqueued(
+                            Types.ofQueue(each.queue()),
+                            new WorkId(each.id()),
+                            replaced == null ? null : new WorkId(replaced));
+                });
                 scheduled.run();
             }
         }
@@ -466,23 +373,6 @@ final class Enqueuer {
         nextOutboxNanos = now
                 + TimeUnit.MILLISECONDS.toNanos(
                         watches ? OUTBOX_MS : settings.pollInterval().toMillis());
-    }
-
-    /** Moves the first works. Finds their partitions first, because that ends the transaction. */
-    private Ending<List<NewMessage>> moveOutbox(WriterTransaction transaction) throws SQLException {
-        List<NewMessage> next = tables.outbox().peek(transaction.connection(), BATCH);
-        if (next.isEmpty()) {
-            return Ending.rollBack(List.of());
-        }
-        if (!transaction.locate(new Flush(next))) {
-            return Ending.restart();
-        }
-        List<NewMessage> works = tables.outbox().take(transaction.connection(), BATCH);
-        if (works.isEmpty()) {
-            return Ending.rollBack(List.of());
-        }
-        var flush = new Flush(works);
-        return transaction.locateCached(flush) && transaction.write(flush) ? Ending.commit(works) : Ending.restart();
     }
 
     void close(Duration timeout) throws InterruptedException {

@@ -20,6 +20,7 @@ import dev.sluice.work.rules.Types;
 import dev.sluice.work.store.ItemRows.Cancelled;
 import dev.sluice.work.store.KeyRows.FinishedKey;
 import dev.sluice.work.store.KeyRows.QueueKey;
+import dev.sluice.work.store.LatestRows.EndedWork;
 import dev.sluice.work.store.LimitRows;
 import dev.sluice.work.store.LimitRows.UsedRoom;
 import dev.sluice.work.store.LimitRules;
@@ -57,6 +58,7 @@ public final class Operations {
     private final DataSource dataSource;
     private final EngineSettings settings;
     private final Tables tables;
+    private final Map<String, Registered> handlers;
     private final boolean deliversEvents;
     private final Events events;
     private final Enqueuer enqueuer;
@@ -91,7 +93,9 @@ public final class Operations {
                 settings.eventBuffer(),
                 EventQueue.of(dataSource, tables, settings, delivered, this::written));
         this.deliversEvents = !delivered.isEmpty();
-        this.enqueuer = new Enqueuer(dataSource, tables, settings, this::written, this::scheduled, events);
+        this.handlers = Map.copyOf(handlers);
+        this.enqueuer =
+                new Enqueuer(dataSource, tables, settings, this::written, this::scheduled, events, this::window);
         this.room = new Room(settings.maxQueueSize(), settings.blocksWhenFull(), this::waiting, nanos);
         var types = new ArrayList<HandledType>();
         handlers.forEach((type, each) ->
@@ -317,6 +321,7 @@ public final class Operations {
         }
         engine.dispatcher().refresh();
         engine.dispatcher().arrivedIn(state.queue());
+        engine.dispatcher().lookAgain();
         if (wakeUps != null) {
             wakeUps.tell(List.of(state.queue()));
         }
@@ -325,24 +330,28 @@ public final class Operations {
 
     /** Frees the key and the partition of a work that was cancelled while it waited. */
     private void dropped(Connection connection, TypeRows.State state, WorkId id, Cancelled work) throws SQLException {
-        String key = settings.cipher()
-                .open(state.queue(), MessageHeaders.ofStored(work.headers()))
-                .get(Begun.KEY_HEADER);
+        MessageHeaders headers = settings.cipher().open(state.queue(), MessageHeaders.ofStored(work.headers()));
+        String key = headers.get(Begun.KEY_HEADER);
         if (key != null) {
-            Duration window = engine.types().stream()
-                    .filter(type -> type.queue().equals(state.queue()))
-                    .findFirst()
-                    .map(HandledType::settings)
-                    .orElse(HandlerSettings.DEFAULT)
-                    .idempotencyWindow();
+            Duration window = window(Types.ofQueue(state.queue()));
             tables.keys()
                     .finish(
                             connection,
                             List.of(new FinishedKey(new QueueKey(state.queueId(), key), id.value(), window, null)));
         }
+        String conflationKey = headers.get(Begun.CONFLATION_HEADER);
+        if (conflationKey != null) {
+            tables.latest()
+                    .finish(connection, List.of(new EndedWork(state.queueId(), conflationKey, id.value())));
+        }
         if (work.closes()) {
             tables.taking().open(connection, Types.GROUP, List.of(work.partitionId()));
         }
+    }
+
+    private Duration window(String type) {
+        Registered registered = handlers.get(type);
+        return (registered == null ? HandlerSettings.DEFAULT : registered.settings()).idempotencyWindow();
     }
 
     /** Closes everything. A further call returns the same. */

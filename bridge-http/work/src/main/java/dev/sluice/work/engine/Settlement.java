@@ -7,6 +7,7 @@ import dev.sluice.work.store.ItemRows.Dead;
 import dev.sluice.work.store.ItemRows.Later;
 import dev.sluice.work.store.KeyRows.FinishedKey;
 import dev.sluice.work.store.KeyRows.QueueKey;
+import dev.sluice.work.store.LatestRows.EndedWork;
 import dev.sluice.work.store.LimitRows.UsedRoom;
 import dev.sluice.work.store.Place;
 import dev.sluice.work.store.TypeRows;
@@ -42,8 +43,13 @@ final class Settlement {
         this.reports = reports;
     }
 
-    /** What a settlement did: the works whose outcomes came too late. */
-    record Settled(Set<Begun> lost) {}
+    /**
+     * What a settlement did.
+     *
+     * @param lost the works whose outcomes came too late
+     * @param madeDue how many scheduled works are due now because they waited for these
+     */
+    record Settled(Set<Begun> lost, int madeDue) {}
 
     /** Stores outcomes. A repetition after a commit that was not confirmed does no harm. */
     Settled run(List<Ended> ended) {
@@ -85,11 +91,12 @@ final class Settlement {
         tables.limits().giveBack(connection, room);
         reports.settle(connection, held, now);
         finishKeys(connection, held); // Before the cursors: an enqueue takes the locks in this order.
+        int madeDue = tables.latest().finish(connection, conflated(held));
         open(connection, held);
         var lost = new HashSet<Begun>();
         ended.forEach(each -> lost.add(each.begun()));
         held.forEach(each -> lost.remove(each.begun()));
-        return new Settled(lost);
+        return new Settled(lost, madeDue);
     }
 
     /** Deletes the claims that are done, and notes what is done of the others. Returns those that are still held. */
@@ -243,6 +250,20 @@ final class Settlement {
             }
         }
         tables.keys().finish(connection, finished);
+    }
+
+    private static List<EndedWork> conflated(List<Ended> held) {
+        var ended = new ArrayList<EndedWork>();
+        for (Ended each : held) {
+            String key = each.begun().conflationKey();
+            if (key != null && !(each.verdict() instanceof Verdict.Again)) {
+                ended.add(new EndedWork(
+                        state(each.begun().type()).queueId(),
+                        key,
+                        each.begun().id().value()));
+            }
+        }
+        return ended;
     }
 
     private static TypeRows.State state(HandledType type) {

@@ -9,6 +9,7 @@ import dev.sluice.work.store.CancelRows;
 import dev.sluice.work.store.ClaimRows;
 import dev.sluice.work.store.ItemRows;
 import dev.sluice.work.store.KeyRows;
+import dev.sluice.work.store.LatestRows;
 import dev.sluice.work.store.LimitRows;
 import dev.sluice.work.store.LineRows;
 import dev.sluice.work.store.OutboxRows;
@@ -29,6 +30,7 @@ record Tables(
         LimitRows limits,
         LineRows lines,
         Lining lining,
+        LatestRows latest,
         OutboxRows outbox) {
 
     static Tables of(DataSource dataSource, EngineSettings settings) {
@@ -46,6 +48,7 @@ record Tables(
                 new LimitRows(schema),
                 new LineRows(schema),
                 new Lining(schema, taking),
+                new LatestRows(schema, Types.GROUP),
                 new OutboxRows(schema));
     }
 }

@@ -3,14 +3,14 @@
  * glossary and the way of a work are in the essay of {@link dev.sluice.work}.
  *
  * <pre>
- *  Operations ─▶ Room, Enqueuer ─▶ the queue
+ *  Operations ─▶ Room, Enqueuer ─▶ WorkWriter ─▶ IdempotencyKeys, Coalescer ─▶ the queue
  *       │
  *       └─▶ Engine ─▶ Dispatcher ─▶ Claims ──▶ Workers ─▶ Runner ─▶ the handler
  *              │          ▲    └──▶ Settlement                │
  *              │          └──────────── Ended ◀───────────────┘
  *              │          └──▶ Reports: what handlers report
  *              ├─▶ Held: renews leases
- *              └─▶ Events: tells listeners
+ *              └─▶ Events: tells listeners, and EventQueue
  * </pre>
  */
 @NullMarked

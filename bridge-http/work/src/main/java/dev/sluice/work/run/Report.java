@@ -50,6 +50,11 @@ public final class Report {
         }
     }
 
+    /** Returns a progress as the detail of its event. */
+    public static String detail(int percent, String text) {
+        return percent + "% " + Failure.cut(text, MAX_TEXT);
+    }
+
     /** Says how far the work is. */
     public synchronized void progress(int percent, String text) {
         if (percent < 0 || percent > 100) {

@@ -1,10 +1,13 @@
 package dev.sluice.work.run;
 
+import dev.sluice.queue.PriorityLane;
 import dev.sluice.work.Context;
 import dev.sluice.work.HandlerSettings;
 import dev.sluice.work.Hooks;
 import dev.sluice.work.Work;
+import java.time.Duration;
 import java.time.Instant;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /** A run of a work, as the decision about it needs it. */
@@ -31,4 +34,39 @@ public interface Run extends Context {
 
     /** Returns how long the handler has run. */
     long elapsedNanos();
+
+    /**
+     * Checks by how much a handler extends its timeout.
+     *
+     * @throws IllegalArgumentException if that is out of the range
+     */
+    static void checkExtension(Duration fromNow) {
+        if (fromNow.isNegative() || fromNow.compareTo(HandlerSettings.MAX_TIMEOUT) > 0) {
+            throw new IllegalArgumentException(
+                    "fromNow must be 0 to " + HandlerSettings.MAX_TIMEOUT + ", was " + fromNow);
+        }
+    }
+
+    /** The keys of a work. */
+    record Keys(
+            @Nullable String key,
+            @Nullable String limitKey,
+            @Nullable String idempotencyKey) {}
+
+    /** Returns a work as its handler gets it: without what mattered only until it began. */
+    static Work handled(
+            String type, byte[] payload, Keys keys, @Nullable Instant deadline, Map<String, String> metadata) {
+        return new Work(
+                type,
+                payload,
+                PriorityLane.NORMAL,
+                keys.key(),
+                keys.limitKey(),
+                keys.idempotencyKey(),
+                null,
+                null,
+                deadline,
+                null,
+                metadata);
+    }
 }

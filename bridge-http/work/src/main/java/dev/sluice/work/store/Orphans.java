@@ -15,7 +15,8 @@ public final class Orphans {
                     "delete-cancels",
                     "delete-progress",
                     "delete-limits",
-                    "delete-lines");
+                    "delete-lines",
+                    "delete-latest");
 
     private final Statements statements;
 

@@ -13,6 +13,7 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.util.List;
 import java.util.UUID;
+import org.jspecify.annotations.Nullable;
 
 /** The table {@code work_outbox}: works that programs enqueued in transactions of their own. */
 public final class OutboxRows {
@@ -24,8 +25,21 @@ public final class OutboxRows {
         this.lockKey = "sluice work outbox " + schema;
     }
 
+    /**
+     * How a work replaces the one with the same key.
+     *
+     * @param quiet null: the key is a conflation key
+     * @param longest null: the key is a conflation key
+     */
+    public record Replaces(
+            String key, @Nullable Duration quiet, @Nullable Duration longest) {}
+
+    /** A work of the table, and how it replaces another one; null: not at all. */
+    public record OutboxWork(NewMessage message, @Nullable Replaces replaces) {}
+
     /** Adds a work to the transaction of the program. */
-    public void add(Connection connection, NewMessage message, PriorityLane lane) throws SQLException {
+    public void add(Connection connection, NewMessage message, PriorityLane lane, @Nullable Replaces replaces)
+            throws SQLException {
         Duration delay = message.delay();
         statements
                 .on(connection, "add")
@@ -36,29 +50,47 @@ public final class OutboxRows {
                 .set("headers", message.headers().stored())
                 .set("lane", lane.number())
                 .set("deliver_at", message.deliverAt())
-                .set("delay_ms", delay == null ? null : delay.toMillis())
+                .set("delay_ms", millis(delay))
+                .set("latest_key", replaces == null ? null : replaces.key())
+                .set("quiet_ms", replaces == null ? null : millis(replaces.quiet()))
+                .set("longest_ms", replaces == null ? null : millis(replaces.longest()))
                 .execute();
     }
 
+    private static @Nullable Long millis(@Nullable Duration duration) {
+        return duration == null ? null : duration.toMillis();
+    }
+
     /** Removes the first works of the table and returns them; none if another engine moves works now. */
-    public List<NewMessage> take(Connection connection, int limit) throws SQLException {
+    public List<OutboxWork> take(Connection connection, int limit) throws SQLException {
         boolean isLocked = statements
                 .on(connection, "lock")
                 .set("key", lockKey)
                 .first(row -> row.getBoolean("locked"))
                 .orElse(false);
-        return isLocked ? statements.on(connection, "take").set("limit", limit).list(OutboxRows::message) : List.of();
+        return isLocked ? statements.on(connection, "take").set("limit", limit).list(OutboxRows::work) : List.of();
     }
 
     /** Returns the first works of the table. */
-    public List<NewMessage> peek(Connection connection, int limit) throws SQLException {
-        return statements.on(connection, "peek").set("limit", limit).list(OutboxRows::message);
+    public List<OutboxWork> peek(Connection connection, int limit) throws SQLException {
+        return statements.on(connection, "peek").set("limit", limit).list(OutboxRows::work);
+    }
+
+    private static OutboxWork work(ResultSet row) throws SQLException {
+        String key = row.getString("latest_key");
+        Replaces replaces =
+                key == null ? null : new Replaces(key, duration(row, "quiet_ms"), duration(row, "longest_ms"));
+        return new OutboxWork(message(row), replaces);
+    }
+
+    private static @Nullable Duration duration(ResultSet row, String column) throws SQLException {
+        long millis = row.getLong(column);
+        return row.wasNull() ? null : Duration.ofMillis(millis);
     }
 
     private static NewMessage message(ResultSet row) throws SQLException {
         UUID id = row.getObject("message_id", UUID.class);
-        long delayMs = row.getLong("delay_ms");
-        Duration delay = row.wasNull() ? null : Duration.ofMillis(delayMs);
+        Duration delay = duration(row, "delay_ms");
         return NewMessage.builder(
                         id, row.getString("queue"), row.getString("partition"), id.toString(), row.getBytes("payload"))
                 .generatedTransactionId(true)

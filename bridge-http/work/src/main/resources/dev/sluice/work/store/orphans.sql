@@ -20,3 +20,6 @@ delete from sluice.work_limits w where not exists (select from sluice.queues q w
 
 -- name: delete-lines
 delete from sluice.work_lines w where not exists (select from sluice.partitions p where p.id = w.partition_id);
+
+-- name: delete-latest
+delete from sluice.work_latest w where not exists (select from sluice.queues q where q.id = w.queue_id);

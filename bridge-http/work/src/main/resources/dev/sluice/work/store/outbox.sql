@@ -1,8 +1,9 @@
 -- Statements of OutboxRows: works that programs enqueued in transactions of their own.
 
 -- name: add
-insert into sluice.work_outbox (queue, partition, message_id, payload, headers, lane, deliver_at, delay_ms)
-values (:queue, :partition, :id, :payload, :headers, :lane, :deliver_at, :delay_ms);
+insert into sluice.work_outbox
+  (queue, partition, message_id, payload, headers, lane, deliver_at, delay_ms, latest_key, quiet_ms, longest_ms)
+values (:queue, :partition, :id, :payload, :headers, :lane, :deliver_at, :delay_ms, :latest_key, :quiet_ms, :longest_ms);
 
 -- name: peek
 select * from sluice.work_outbox o where o.id > 0 order by o.id limit :limit;

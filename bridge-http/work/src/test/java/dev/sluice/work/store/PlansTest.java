@@ -76,6 +76,8 @@ class PlansTest {
                 + "; insert into sluice.work_cancels (queue_id, message_id) select i, gen_random_uuid()" + rows
                 + "; insert into sluice.work_progress (queue_id, message_id, report) select i, gen_random_uuid(), '{}'"
                 + rows
+                + "; insert into sluice.work_latest (queue_id, conflates, key, message_id, partition_id, first_at)"
+                + " select i, i % 2 = 0, 'k', gen_random_uuid(), i, now()" + rows
                 + "; insert into sluice.scheduled (partition_id, due_at, message_id, transaction_id, payload)"
                 + " select i, now(), gen_random_uuid(), 't', '{}'" + rows);
     }

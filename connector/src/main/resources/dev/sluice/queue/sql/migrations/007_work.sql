@@ -195,6 +195,31 @@ comment on column sluice.work_progress.updated_at is 'When the engine stored the
 
 create index work_progress_old on sluice.work_progress (updated_at);
 
+create table sluice.work_latest (
+  queue_id         bigint not null,
+  conflates        boolean not null,
+  key              text not null check (length(key) between 1 and 255),
+  message_id       uuid not null,
+  partition_id     bigint not null,
+  idempotency_key  text,
+  first_at         timestamptz not null,
+  running          uuid,
+  updated_at       timestamptz not null default clock_timestamp(),
+  primary key (queue_id, conflates, key)
+) with (fillfactor = 80);
+
+comment on table sluice.work_latest is 'The newest work of each debounce key and conflation key. While it is in sluice.scheduled, a newer one replaces it.';
+comment on column sluice.work_latest.conflates is 'Whether the key is a conflation key. The two kinds of keys are independent.';
+comment on column sluice.work_latest.partition_id is 'The partition of the newest work.';
+comment on column sluice.work_latest.idempotency_key is 'That of the newest work. Null: it has none.';
+comment on column sluice.work_latest.first_at is 'When the first of the works was enqueued that the newest one has replaced.';
+comment on column sluice.work_latest.running is 'Of a conflation key: the work that is in its partition or runs. The newest one is scheduled until that one is done, unless it is the same.';
+comment on column sluice.work_latest.updated_at is 'When a work with the key was enqueued last.';
+
+create index work_latest_old on sluice.work_latest (updated_at);
+-- For works that wait for one that is gone.
+create index work_latest_held on sluice.work_latest (updated_at) where running <> message_id;
+
 create table sluice.work_outbox (
   id              bigint generated always as identity primary key,
   queue           text not null,
@@ -205,15 +230,20 @@ create table sluice.work_outbox (
   lane            smallint not null,
   deliver_at      timestamptz,
   delay_ms        bigint,
+  latest_key      text,
+  quiet_ms        bigint,
+  longest_ms      bigint,
   enqueued_at     timestamptz not null default clock_timestamp()
 );
 
 comment on table sluice.work_outbox is 'Works that programs enqueued in transactions of their own. Engines move them to their queues in the order of id.';
 comment on column sluice.work_outbox.payload is 'As in segments; encrypted if the queue is.';
+comment on column sluice.work_outbox.latest_key is 'A debounce key, or a conflation key if quiet_ms is null. Null: none.';
 comment on column sluice.work_outbox.lane is 'The lane in which the partition is created, if the work is the first of it.';
 
 -- Rows are deleted as fast as they are added.
 alter table sluice.work_claims set (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 1000);
+alter table sluice.work_latest set (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 1000);
 alter table sluice.work_items set (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 1000);
 alter table sluice.work_limits set (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 500, autovacuum_vacuum_cost_delay = 0);
 alter table sluice.work_lines set (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 1000);
