@@ -19,6 +19,11 @@
  *   <dd>A work that is in the claim of an engine. A work is begun, and that is committed, before its handler runs.
  *   <dt>report
  *   <dd>A row of {@code work_progress}: how far a work is, and its log lines.
+ *   <dt>call
+ *   <dd>A run of a batch handler with several works.
+ *   <dt>debounce key, conflation key
+ *   <dd>While a work with such a key is scheduled, a newer one replaces it. A row of {@code work_latest} names the
+ *       newest work of each key.
  *   <dt>attempt
  *   <dd>A run of the handler that ended with a failure or a timeout.
  *   <dt>crash
@@ -58,7 +63,8 @@
  *
  * <p>This package is the API: the door {@code WorkBuffer}, and the values that a program and a handler use. Behind the
  * door, {@code engine} claims works and runs their handlers, {@code store} has the tables, and {@code rules} has the
- * names in the queue and the check of JSON. The values know none of {@code engine} and {@code store}.
+ * names in the queue and the check of JSON. {@code run} decides about the run of a handler, for {@code engine} and for
+ * {@code testing}, the kit for tests of handlers. The values know none of {@code engine} and {@code store}.
  *
  * <h2>Rules</h2>
  *
