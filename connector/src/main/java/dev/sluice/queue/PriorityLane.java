@@ -2,13 +2,22 @@ package dev.sluice.queue;
 
 import java.util.Locale;
 
-/** The urgency of a partition. A pop serves more urgent lanes first. */
+/**
+ * The urgency of a partition. A pop serves more urgent lanes first.
+ *
+ * <p>A lane has partitions of its own in a queue, for messages without a partition that have a priority. Their names
+ * begin with {@value #PREFIX}.
+ */
 public enum PriorityLane {
     CRITICAL(0),
     HIGH(1),
     NORMAL(2),
     LOW(3);
 
+    /** How many partitions of its own a lane has in a queue. */
+    public static final int PARTITIONS = 16;
+
+    private static final String PREFIX = "~";
     private static final int CRITICAL_PRIORITY = 10;
 
     private final int number;
@@ -53,6 +62,20 @@ public enum PriorityLane {
             }
         }
         throw new IllegalStateException("no lane has the number " + number);
+    }
+
+    /**
+     * Returns the name of a partition of this lane.
+     *
+     * @param number 0 to {@link #PARTITIONS} - 1
+     */
+    public String partition(int number) {
+        return PREFIX + text() + (number < 10 ? ".0" : ".") + number;
+    }
+
+    /** Returns whether a partition has the name of one of a lane. */
+    public static boolean isPartition(String partition) {
+        return partition.startsWith(PREFIX);
     }
 
     /** Returns the name in lower case. */

@@ -63,7 +63,8 @@ public record QueueInfo(
                 seconds(row, "completed_retention_s"),
                 seconds(row, "max_wait_time_s"),
                 row.getBoolean("encryption_enabled"),
-                dedupWindow == null ? null : Duration.ofMillis(dedupWindow));
+                dedupWindow == null ? null : Duration.ofMillis(dedupWindow),
+                row.getBoolean("item_priority"));
     }
 
     private static Duration seconds(ResultSet row, String column) throws SQLException {

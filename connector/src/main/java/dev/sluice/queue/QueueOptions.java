@@ -34,6 +34,7 @@ import org.jspecify.annotations.Nullable;
  * @param encryptionEnabled whether payloads are stored encrypted, see {@link PayloadCipher}
  * @param dedupWindow how long transaction ids are kept for deduplication, whole milliseconds; zero: not at all; null:
  *     the default of the writer
+ * @param itemPriority whether the priority of a message counts. It always does in the queues {@code work.*}
  */
 public record QueueOptions(
         Duration leaseTime,
@@ -52,7 +53,8 @@ public record QueueOptions(
         Duration completedRetention,
         Duration maxWaitTime,
         boolean encryptionEnabled,
-        @Nullable Duration dedupWindow) {
+        @Nullable Duration dedupWindow,
+        boolean itemPriority) {
 
     /** Longest duration of any option: 68 years. */
     public static final Duration MAX_TIME = Duration.ofSeconds(Integer.MAX_VALUE);
@@ -75,7 +77,8 @@ public record QueueOptions(
             Duration.ZERO,
             Duration.ZERO,
             false,
-            null);
+            null,
+            false);
 
     /**
      * Checks the values.
@@ -154,6 +157,7 @@ public record QueueOptions(
         private Duration maxWaitTime;
         private boolean encryptionEnabled;
         private @Nullable Duration dedupWindow;
+        private boolean itemPriority;
 
         private Builder(QueueOptions start) {
             leaseTime = start.leaseTime;
@@ -173,6 +177,7 @@ public record QueueOptions(
             maxWaitTime = start.maxWaitTime;
             encryptionEnabled = start.encryptionEnabled;
             dedupWindow = start.dedupWindow;
+            itemPriority = start.itemPriority;
         }
 
         /** Sets leaseTime. */
@@ -277,6 +282,12 @@ public record QueueOptions(
             return this;
         }
 
+        /** Sets itemPriority. */
+        public Builder itemPriority(boolean value) {
+            itemPriority = value;
+            return this;
+        }
+
         /**
          * Returns the options.
          *
@@ -300,7 +311,8 @@ public record QueueOptions(
                     completedRetention,
                     maxWaitTime,
                     encryptionEnabled,
-                    dedupWindow);
+                    dedupWindow,
+                    itemPriority);
         }
     }
 }

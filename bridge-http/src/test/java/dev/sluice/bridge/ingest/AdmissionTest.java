@@ -119,13 +119,13 @@ class AdmissionTest {
         void isOneThatHoldsItsBoundWithWhatWasLetThroughSince() throws Exception {
             try (var admission = admission(PayloadCipher.NONE)) {
                 push(admission, messages(1, "q"));
-                rules = List.of(new PushRule("q", false, 10, 8, null));
+                rules = List.of(new PushRule("q", false, 10, 8, null, false));
                 admission.refresh();
                 push(admission, messages(1, "q"));
                 push(admission, messages(5, "q"));
                 assertFull(admission, messages(1, "q"), "Queue q is full: holds 14 messages, maxSize 10. Nothing of");
                 push(admission, messages(1, "other"));
-                rules = List.of(new PushRule("q", false, 10, 9, null));
+                rules = List.of(new PushRule("q", false, 10, 9, null, false));
                 admission.refresh();
                 push(admission, messages(1, "q"));
                 assertFull(admission, messages(1, "q"), "holds 10 messages, maxSize 10");
@@ -135,7 +135,7 @@ class AdmissionTest {
 
         @Test
         void refusesTheWholePush() throws Exception {
-            rules = List.of(new PushRule("full", false, 1, 1, null));
+            rules = List.of(new PushRule("full", false, 1, 1, null, false));
             try (var admission = admission(PayloadCipher.NONE)) {
                 admission.refresh();
                 assertFull(
@@ -146,7 +146,7 @@ class AdmissionTest {
 
         @Test
         void doesNotCountWhatTheLogCouldNotWrite() throws Exception {
-            rules = List.of(new PushRule("q", false, 2, 0, null));
+            rules = List.of(new PushRule("q", false, 2, 0, null, false));
             try (var admission = admission(PayloadCipher.NONE)) {
                 admission.refresh();
                 rules = null; // The database is unreachable, so no read corrects the count.
@@ -164,7 +164,7 @@ class AdmissionTest {
 
         @Test
         void staysFullWhileTheDatabaseIsAway() throws Exception {
-            rules = List.of(new PushRule("q", false, 2, 0, null));
+            rules = List.of(new PushRule("q", false, 2, 0, null, false));
             try (var admission = admission(PayloadCipher.NONE)) {
                 admission.refresh();
                 rules = null;
@@ -172,7 +172,7 @@ class AdmissionTest {
                 admission.refresh();
                 assertFull(admission, messages(1, "q"), "holds 2 messages, maxSize 2");
                 assertThat(admission.status().failedReads()).isEqualTo(1);
-                rules = List.of(new PushRule("q", false, 2, 0, null));
+                rules = List.of(new PushRule("q", false, 2, 0, null, false));
                 admission.refresh();
                 push(admission, messages(1, "q"));
                 rules = List.of();
@@ -183,7 +183,7 @@ class AdmissionTest {
 
         @Test
         void takesWhatWasAcceptedBefore() throws Exception {
-            rules = List.of(new PushRule("q", false, 1, 1, null));
+            rules = List.of(new PushRule("q", false, 1, 1, null, false));
             try (var admission = admission(PayloadCipher.NONE)) {
                 admission.refresh();
                 assertThat(admission
@@ -198,7 +198,7 @@ class AdmissionTest {
     class AnEncryptedQueue {
         @Test
         void isEncryptedInTheLog() throws Exception {
-            rules = List.of(new PushRule("secret", true, 0, 0, null));
+            rules = List.of(new PushRule("secret", true, 0, 0, null, false));
             try (var admission = admission(KEY)) {
                 admission.refresh();
                 push(admission, List.of(message("plain"), message("secret")));
@@ -234,7 +234,7 @@ class AdmissionTest {
 
         @Test
         void takesNothingWithoutAKey() throws Exception {
-            rules = List.of(new PushRule("secret", true, 0, 0, null));
+            rules = List.of(new PushRule("secret", true, 0, 0, null, false));
             try (var admission = admission(PayloadCipher.NONE)) {
                 admission.refresh();
                 assertThatThrownBy(() -> admission
@@ -252,7 +252,7 @@ class AdmissionTest {
     @Nested
     class AQueueWithLimitKeys {
         private final List<PushRule> keyed =
-                List.of(new PushRule("work.t", true, 0, 0, LimitKey.parse("/tenant")));
+                List.of(new PushRule("work.t", true, 0, 0, LimitKey.parse("/tenant"), false));
 
         private static NewMessage of(String tenant, String partition) {
             byte[] payload = ("{\"tenant\":" + tenant + "}").getBytes(UTF_8);

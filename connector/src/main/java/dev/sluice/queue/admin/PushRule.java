@@ -22,13 +22,17 @@ import org.jspecify.annotations.Nullable;
  *     stored messages count. 0 if there is no limit
  * @param limitKey where the limit keys of messages are, which the bridge adds to the names of partitions; null: messages
  *     have none
+ * @param itemPriority whether the priority of a message counts
  */
 public record PushRule(
         String queue,
         boolean encrypted,
         long maxSize,
         long messages,
-        @Nullable LimitKey limitKey) {
+        @Nullable LimitKey limitKey,
+        boolean itemPriority) {
+    /** The names of the queues begin so in which the priority of a message always counts. */
+    public static final String WORK = "work.";
 
     /** Reads the rules of all queues. Each read is one transaction. Safe for use by many threads. */
     public static final class Reader {
@@ -42,7 +46,8 @@ public record PushRule(
         }
 
         /**
-         * Returns the rules of the queues that are encrypted or limited, or have limit keys, in no order.
+         * Returns the rules of the queues that are encrypted or limited, or have limit keys or priorities of items, in
+         * no order.
          *
          * @throws QueueException if PostgreSQL failed
          */
@@ -58,7 +63,8 @@ public record PushRule(
                     row.getBoolean("encryption_enabled"),
                     row.getLong("max_size"),
                     row.getLong("messages"),
-                    LimitKey.ofStored(row.getString("limit_key")));
+                    LimitKey.ofStored(row.getString("limit_key")),
+                    row.getBoolean("item_priority"));
         }
     }
 }

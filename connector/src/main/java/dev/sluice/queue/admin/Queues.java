@@ -136,10 +136,17 @@ public final class Queues {
     private void replace(Connection connection, QueueInfo before, QueueInfo after) throws SQLException {
         checkKey(before.options(), after.options());
         update(connection, after);
-        if (before.options().lane() != after.options().lane()) {
+        if (!hasLanes(after)
+                && (hasLanes(before)
+                        || before.options().lane() != after.options().lane())) {
             run(connection, "change-lanes", after.id());
             run(connection, "change-lanes-of-cursors", after.id());
         }
+    }
+
+    /** Returns whether the messages decide about the lanes of their partitions. */
+    private static boolean hasLanes(QueueInfo queue) {
+        return queue.options().itemPriority() || queue.name().startsWith(PushRule.WORK);
     }
 
     /** A process without a key may configure a queue that is encrypted already. */
@@ -191,6 +198,7 @@ public final class Queues {
                 .set("max_wait_time_s", options.maxWaitTime().toSeconds())
                 .set("encryption_enabled", options.encryptionEnabled())
                 .set("dedup_window_ms", millis(options.dedupWindow()))
+                .set("item_priority", options.itemPriority())
                 .execute();
     }
 

@@ -10,6 +10,7 @@ import java.sql.SQLException;
  * @param visible last seq that is old enough to be delivered
  * @param deliveries consecutive leases that expired without an ack
  * @param heldBackMs how long the cursor may not deliver any message; 0 or less: it may deliver
+ * @param lanes the lane of the cursor, and the most urgent lane that waits in its partition
  */
 record ReadyCursor(
         long groupId,
@@ -24,7 +25,11 @@ record ReadyCursor(
         int deliveries,
         int redeliveryLimit,
         long delayS,
-        long heldBackMs) {
+        long heldBackMs,
+        Lanes lanes) {
+
+    /** Numbers of lanes. They differ after messages of a more urgent lane are done. */
+    record Lanes(int ofCursor, int waiting) {}
 
     /** Lease time of a queue whose option is zero. */
     private static final int DEFAULT_LEASE_TIME_S = 60;
@@ -45,7 +50,18 @@ record ReadyCursor(
                 row.getInt("deliveries") + (row.getBoolean("lease_expired") ? 1 : 0),
                 row.getInt("redelivery_limit"),
                 row.getLong("delayed_processing_s"),
-                row.getLong("window_ms"));
+                row.getLong("window_ms"),
+                new Lanes(row.getInt("lane"), row.getInt("lane_waiting")));
+    }
+
+    /** Returns the number of its lane. */
+    int lane() {
+        return lanes.ofCursor();
+    }
+
+    /** Returns whether all messages of its lane are done, and less urgent ones wait. */
+    boolean isInLaneOfDoneMessages() {
+        return lanes.ofCursor() < lanes.waiting();
     }
 
     /** Returns how many messages may be delivered. */
@@ -85,7 +101,8 @@ record ReadyCursor(
                 deliveries,
                 redeliveryLimit,
                 delayS,
-                Math.max(heldBackMs, acked.missing(position, seq) == 0 ? nextMs : 0));
+                Math.max(heldBackMs, acked.missing(position, seq) == 0 ? nextMs : 0),
+                lanes);
     }
 
     /** Returns this cursor after these seqs are done. Its count of expired leases starts again. */
@@ -105,6 +122,7 @@ record ReadyCursor(
                 0,
                 redeliveryLimit,
                 delayS,
-                heldBackMs);
+                heldBackMs,
+                lanes);
     }
 }

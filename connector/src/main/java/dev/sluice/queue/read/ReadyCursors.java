@@ -4,6 +4,7 @@ import dev.sluice.queue.PopResult.Status;
 import dev.sluice.queue.PopTarget;
 import dev.sluice.queue.PopTarget.Across;
 import dev.sluice.queue.PopTarget.InQueue;
+import dev.sluice.queue.PriorityLane;
 import dev.sluice.queue.Subscription;
 import dev.sluice.queue.sql.BoundStatement;
 import dev.sluice.queue.sql.RoundTrip;
@@ -70,6 +71,13 @@ final class ReadyCursors {
      */
     record Registered(boolean mayRead, @Nullable NotReady notReady) {
         static final Registered UNKNOWN = new Registered(false, null);
+
+        /** Returns whether cursors are ready that other transactions have locked. */
+        boolean isHeldUp() {
+            return notReady != null
+                    && notReady.nextReadyIn() != null
+                    && notReady.nextReadyIn().isZero();
+        }
     }
 
     /**
@@ -98,10 +106,51 @@ final class ReadyCursors {
      * @param limit most cursors
      */
     Locked lock(Connection connection, PopTarget target, int limit) throws SQLException {
-        BoundStatement statement = bind(statements.on(connection, nameFor("ready", target)), target);
-        if (!target.isOnePartition()) {
-            statement.set("limit", limit);
+        return inTheirLanes(connection, () -> {
+            BoundStatement statement = bind(statements.on(connection, nameFor("ready", target)), target);
+            return target.isOnePartition() ? statement : statement.set("limit", limit);
+        });
+    }
+
+    /**
+     * Locks ready cursors of a queue, and in a lane those that have been ready longest.
+     *
+     * @param limits most cursors of each lane, by number
+     */
+    Locked lock(Connection connection, PopTarget queue, long[] limits) throws SQLException {
+        return inTheirLanes(
+                connection,
+                () -> bind(statements.on(connection, "ready-lanes"), queue).set("limits", limits));
+    }
+
+    private interface Binding {
+        BoundStatement bound() throws SQLException;
+    }
+
+    /**
+     * Locks cursors. If the messages are done for which a cursor is in its lane, moves the cursor to the lane of those
+     * that wait, and looks again.
+     */
+    private Locked inTheirLanes(Connection connection, Binding binding) throws SQLException {
+        Locked locked = lock(connection, binding.bound());
+        for (int round = 1; round < PriorityLane.values().length; round++) {
+            List<ReadyCursor> fallen = locked.cursors().stream()
+                    .filter(ReadyCursor::isInLaneOfDoneMessages)
+                    .toList();
+            if (fallen.isEmpty()) {
+                break;
+            }
+            statements
+                    .on(connection, "fall-back")
+                    .set("groups", fallen, ReadyCursor::groupId)
+                    .set("partitions", fallen, ReadyCursor::partitionId)
+                    .execute();
+            locked = lock(connection, binding.bound());
         }
+        return locked;
+    }
+
+    private Locked lock(Connection connection, BoundStatement statement) throws SQLException {
         var ready = new ArrayList<ReadyCursor>();
         var id = new AtomicReference<@Nullable TransactionId>();
         statement.forEach(row -> {

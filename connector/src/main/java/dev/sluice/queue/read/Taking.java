@@ -3,7 +3,9 @@ package dev.sluice.queue.read;
 import dev.sluice.queue.Message;
 import dev.sluice.queue.PayloadCipher;
 import dev.sluice.queue.PopTarget;
+import dev.sluice.queue.PriorityLane;
 import dev.sluice.queue.Subscription;
+import dev.sluice.queue.read.ReadyCursors.Registered;
 import dev.sluice.queue.sql.Statements;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -11,6 +13,7 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Takes messages out of the partitions of a queue for a group that keeps leases of its own, in a transaction of the
@@ -23,8 +26,13 @@ import java.util.function.Predicate;
  * <p>No state. Safe for use by many threads.
  */
 public final class Taking {
-    /** Most rounds in one call. A further round follows only if cursors had nothing but deleted messages. */
+    /**
+     * Most rounds in one call. A further round follows only if cursors had nothing but deleted messages, or a lane has
+     * more cursors than were locked.
+     */
     private static final int MAX_ROUNDS = 10;
+
+    private static final int LANES = PriorityLane.values().length;
 
     private final Statements statements;
     private final Statements sliceStatements;
@@ -49,6 +57,7 @@ public final class Taking {
     /**
      * Messages that were taken from a partition.
      *
+     * @param lane the most urgent lane that waited in the partition
      * @param firstSeq seq of the first message that the cursor moved past; it may be deleted
      * @param lastSeq the new position of the cursor
      * @param closed whether the partition is closed now
@@ -56,7 +65,75 @@ public final class Taking {
      *     Payloads and headers are decrypted if the cipher has the key
      */
     public record Taken(
-            long queueId, long partitionId, long firstSeq, long lastSeq, boolean closed, List<Message> messages) {}
+            long queueId,
+            long partitionId,
+            PriorityLane lane,
+            long firstSeq,
+            long lastSeq,
+            boolean closed,
+            List<Message> messages) {}
+
+    /**
+     * Decides how many messages are taken of each lane. Lanes are given by their numbers.
+     *
+     * <p>Each call of {@link #take} asks for the cursors first, and then shares out what they have. If a lane has more
+     * cursors than were locked, and there is room left, it asks again.
+     */
+    public interface Lanes {
+        /** Returns how many messages may still be taken. */
+        int left();
+
+        /** Returns most cursors that are locked of each lane; null: the most urgent ones, as many as messages. */
+        long @Nullable [] cursors();
+
+        /**
+         * Returns how many messages are taken of each lane.
+         *
+         * @param ready how many can be taken of each
+         */
+        long[] share(Connection connection, long[] ready) throws SQLException;
+
+        /** Notes how many messages were taken: fewer than were shared out, if they are large or deleted. */
+        void took(int messages);
+
+        /** Notes that nothing was taken because other transactions hold all ready cursors. */
+        default void heldUp() {}
+    }
+
+    /** The most urgent lanes first. */
+    private static final class Strict implements Lanes {
+        private int left;
+
+        Strict(int limit) {
+            this.left = limit;
+        }
+
+        @Override
+        public int left() {
+            return left;
+        }
+
+        @Override
+        public long @Nullable [] cursors() {
+            return null;
+        }
+
+        @Override
+        public long[] share(Connection connection, long[] ready) {
+            long[] shares = new long[ready.length];
+            long rest = left;
+            for (int lane = 0; lane < ready.length; lane++) {
+                shares[lane] = Math.min(rest, ready[lane]);
+                rest -= shares[lane];
+            }
+            return shares;
+        }
+
+        @Override
+        public void took(int messages) {
+            left -= messages;
+        }
+    }
 
     /** The run of a cursor that one call takes, while it is read. */
     static final class Run {
@@ -81,7 +158,14 @@ public final class Taking {
         }
 
         Taken taken() {
-            return new Taken(cursor.queueId(), cursor.partitionId(), cursor.position() + 1, end, isClosed(), messages);
+            return new Taken(
+                    cursor.queueId(),
+                    cursor.partitionId(),
+                    PriorityLane.ofNumber(cursor.lane()),
+                    cursor.position() + 1,
+                    end,
+                    isClosed(),
+                    messages);
         }
     }
 
@@ -95,25 +179,34 @@ public final class Taking {
      */
     public List<Taken> take(Connection connection, String queue, String group, int limit, Predicate<String> closes)
             throws SQLException {
+        return take(connection, queue, group, new Strict(limit), closes);
+    }
+
+    /** Takes messages, as many of each lane as {@code lanes} says. See {@link #take}. */
+    public List<Taken> take(Connection connection, String queue, String group, Lanes lanes, Predicate<String> closes)
+            throws SQLException {
         var target = new PopTarget(queue, null, group);
         var taken = new ArrayList<Taken>();
         boolean mayRegister = true;
-        int left = limit;
-        for (int round = 0; round < MAX_ROUNDS && left > 0; round++) {
-            List<ReadyCursor> ready =
-                    readyCursors.lock(connection, target, left).cursors();
+        for (int round = 0; round < MAX_ROUNDS && lanes.left() > 0; round++) {
+            long[] limits = lanes.cursors();
+            List<ReadyCursor> ready = lock(connection, target, lanes.left(), limits);
+            long[] shares = lanes.share(connection, available(ready, closes));
             if (ready.isEmpty()) {
-                if (mayRegister
-                        && readyCursors
-                                .register(connection, target, Subscription.ALL)
-                                .mayRead()) {
+                if (mayRegister) {
                     mayRegister = false;
-                    continue;
+                    Registered registered = readyCursors.register(connection, target, Subscription.ALL);
+                    if (registered.mayRead()) {
+                        continue;
+                    }
+                    if (registered.isHeldUp()) {
+                        lanes.heldUp();
+                    }
                 }
                 break;
             }
             mayRegister = false;
-            List<Run> runs = runs(ready, left, closes);
+            List<Run> runs = runs(ready, shares, closes);
             boolean isCut = read(connection, runs);
             move(connection, runs);
             boolean hasGaps = false;
@@ -121,14 +214,46 @@ public final class Taking {
                 hasGaps |= run.messages.isEmpty();
                 if (!run.messages.isEmpty()) {
                     taken.add(run.taken());
-                    left -= run.messages.size();
+                    lanes.took(run.messages.size());
                 }
             }
-            if (isCut || !hasGaps) {
+            if (isCut || !(hasGaps || mayHaveMore(ready, limits))) {
                 break;
             }
         }
         return taken;
+    }
+
+    private List<ReadyCursor> lock(Connection connection, PopTarget target, int left, long @Nullable [] limits)
+            throws SQLException {
+        return limits == null
+                ? readyCursors.lock(connection, target, left).cursors()
+                : readyCursors.lock(connection, target, limits).cursors();
+    }
+
+    /** Returns whether a lane may have ready cursors that were not locked. */
+    private static boolean mayHaveMore(List<ReadyCursor> ready, long @Nullable [] limits) {
+        long[] locked = new long[LANES];
+        ready.forEach(cursor -> locked[cursor.lane()]++);
+        for (int lane = 0; limits != null && lane < LANES; lane++) {
+            if (locked[lane] >= limits[lane]) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /** Returns how many messages can be taken of each lane. */
+    private static long[] available(List<ReadyCursor> ready, Predicate<String> closes) {
+        long[] available = new long[LANES];
+        for (ReadyCursor cursor : ready) {
+            available[cursor.lane()] += available(cursor, closes);
+        }
+        return available;
+    }
+
+    private static long available(ReadyCursor cursor, Predicate<String> closes) {
+        return closes.test(cursor.partition()) ? Math.min(1, cursor.available()) : cursor.available();
     }
 
     /** Registers a group at the beginning of a queue, unless the queue does not exist or has the group. */
@@ -136,22 +261,22 @@ public final class Taking {
         readyCursors.register(connection, new PopTarget(queue, null, group), Subscription.ALL);
     }
 
-    /** Shares the messages out to the cursors, in their order. A cursor that may not deliver yet is left as it is. */
-    private static List<Run> runs(List<ReadyCursor> ready, int limit, Predicate<String> closes) {
+    /**
+     * Shares the messages of each lane out to its cursors, in their order. A cursor that may not deliver yet is left as
+     * it is.
+     */
+    private static List<Run> runs(List<ReadyCursor> ready, long[] shares, Predicate<String> closes) {
         var runs = new ArrayList<Run>();
-        long left = limit;
+        long[] left = shares.clone();
         for (ReadyCursor cursor : ready) {
-            if (left == 0) {
-                break;
-            }
-            if (cursor.heldBackMs() > 0) {
+            long available = available(cursor, closes);
+            if (cursor.heldBackMs() > 0 || (available > 0 && left[cursor.lane()] <= 0)) {
                 continue;
             }
-            boolean closesIt = closes.test(cursor.partition());
-            long count = Math.min(cursor.available(), closesIt ? 1 : left);
+            long count = Math.min(available, left[cursor.lane()]);
             long end = count == 0 ? cursor.position() : cursor.acked().endOfMissing(cursor.position(), count);
-            runs.add(new Run(cursor, closesIt, end));
-            left -= count;
+            runs.add(new Run(cursor, closes.test(cursor.partition()), end));
+            left[cursor.lane()] -= count;
         }
         return runs;
     }

@@ -44,13 +44,18 @@ public final class Flush {
      *
      * @param dedupWindow how long a repeated transaction id is a duplicate; zero: never
      * @param encrypted whether a payload in clear must be encrypted
+     * @param usualLane the lane of messages without one; null: lanes of messages do not count
      * @param now the database's time
      */
-    record Rules(Duration dedupWindow, boolean encrypted, Instant now) {}
+    record Rules(
+            Duration dedupWindow,
+            boolean encrypted,
+            @Nullable PriorityLane usualLane,
+            Instant now) {}
 
     /** The messages of the flush for one partition, and the state of that partition. */
     static final class Run {
-        private static final Rules NO_RULES = new Rules(Duration.ZERO, false, Instant.EPOCH);
+        private static final Rules NO_RULES = new Rules(Duration.ZERO, false, null, Instant.EPOCH);
 
         private final PartitionName name;
         private int[] indexes = new int[1];
@@ -68,6 +73,9 @@ public final class Flush {
         private long[] placedHashes = NO_LONGS;
         private long[] placedSeqs = NO_LONGS;
         private int remembered;
+
+        /** The seq of the newest message of each lane, 0: none; null: lanes do not count. */
+        private long @Nullable [] laneHeads;
 
         Run(PartitionName name) {
             this.name = name;
@@ -142,6 +150,11 @@ public final class Flush {
             return indexes[i];
         }
 
+        /** Returns the seq of the newest placed message of each lane, 0: none; null: lanes do not count here. */
+        long @Nullable [] laneHeads() {
+            return placed.isEmpty() ? null : laneHeads;
+        }
+
         boolean isMoved() {
             return !placed.isEmpty();
         }
@@ -174,6 +187,18 @@ public final class Flush {
             placedHashes = mayRepeat() ? new long[size] : NO_LONGS;
             placedSeqs = mayRepeat() ? new long[size] : NO_LONGS;
             remembered = 0;
+            // The lane of a partition that has the name of a lane never changes.
+            boolean hasLanes = rules.usualLane != null && !PriorityLane.isPartition(name.partition());
+            laneHeads = hasLanes ? new long[PriorityLane.values().length] : null;
+        }
+
+        private void noteLane(NewMessage message, long seq) {
+            PriorityLane ofMessage = message.origin().lane() == null
+                    ? rules.usualLane
+                    : message.origin().lane();
+            if (laneHeads != null && ofMessage != null) {
+                laneHeads[ofMessage.number()] = seq;
+            }
         }
 
         private void remember(long hash, long seq) {
@@ -335,6 +360,7 @@ public final class Flush {
         }
         run.placed.add(message);
         long seq = run.newHead();
+        run.noteLane(message, seq);
         if (run.dropsRepeats() && !message.generatedTransactionId()) {
             run.remember(hashes[index], seq);
         }

@@ -35,6 +35,7 @@ final class FlushWriter {
     private final Scheduled scheduled;
     private final SegmentCopy segments;
     private final PartitionLocks locks;
+    private final ItemLanes lanes;
 
     /** When the server was started that the caches describe. */
     private String serverStart = "";
@@ -51,6 +52,7 @@ final class FlushWriter {
         this.scheduled = new Scheduled(config.schema());
         this.segments = new SegmentCopy(config.schema());
         this.locks = new PartitionLocks(config.schema());
+        this.lanes = new ItemLanes(config.schema());
     }
 
     private record Server(String start, boolean compressesPayloads) {}
@@ -163,6 +165,7 @@ final class FlushWriter {
             segments.write(connection, rows, serverCompresses);
         }
         scheduled.add(connection, flush.waiting());
+        lanes.note(connection, flush.runs());
     }
 
     /** Returns the ids of the first messages, by index of the messages that repeat them. */

@@ -1,5 +1,6 @@
 package dev.sluice.queue.write;
 
+import dev.sluice.queue.PriorityLane;
 import dev.sluice.queue.QueueOptions;
 import dev.sluice.queue.sql.RoundTrip;
 import dev.sluice.queue.sql.Statements;
@@ -196,6 +197,7 @@ final class HeadClaim {
         return new Rules(
                 dedupWindow(row),
                 row.getBoolean("encryption_enabled"),
+                row.getBoolean("has_lanes") ? PriorityLane.ofNumber(row.getInt("lane")) : null,
                 row.getObject("now", OffsetDateTime.class).toInstant());
     }
 

@@ -3,10 +3,12 @@ package dev.sluice.queue.write;
 import dev.sluice.queue.MessageHeaders;
 import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.Origin;
+import dev.sluice.queue.PriorityLane;
 import dev.sluice.queue.sql.Statements;
 import dev.sluice.queue.write.DedupWindow.Suspect;
 import dev.sluice.queue.write.Flush.Waiting;
 import java.sql.Connection;
+import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.util.Collection;
 import java.util.HashMap;
@@ -44,6 +46,10 @@ final class Scheduled {
                 .setTexts("producer_subs", waiting, each -> each.message().producerSub())
                 .setTexts("headers", waiting, each -> each.message().headers().stored())
                 .setTexts("created_at", waiting, each -> createdAt(each.message()))
+                .setInts(
+                        "lanes",
+                        waiting,
+                        each -> PartitionCreation.number(each.message().origin().lane()))
                 .execute();
     }
 
@@ -123,8 +129,13 @@ final class Scheduled {
                             .traceId(row.getObject("trace_id", UUID.class))
                             .producerSub(row.getString("producer_sub"))
                             .headers(MessageHeaders.ofStored(row.getString("headers")))
-                            .origin(new Origin(row.getTimestamp("created_at").toInstant(), null))
+                            .origin(new Origin(row.getTimestamp("created_at").toInstant(), lane(row)))
                             .build();
                 });
+    }
+
+    private static @Nullable PriorityLane lane(ResultSet row) throws SQLException {
+        int number = row.getInt("lane");
+        return row.wasNull() ? null : PriorityLane.ofNumber(number);
     }
 }

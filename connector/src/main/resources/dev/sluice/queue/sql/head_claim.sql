@@ -22,7 +22,8 @@ returning p.id, p.queue_id, p.head, p.scheduled;
 -- Reads the options without a lock, as they are when the statement starts. So a message that is pushed after an option
 -- was set is written under it. The time is the creation time of the segments. It is read under the locks of claim, so
 -- it does not go back within a partition unless the clock does.
-select id, dedup_window_ms, encryption_enabled, clock_timestamp() as now
+select id, dedup_window_ms, encryption_enabled, item_priority or name like 'work.%' as has_lanes, lane,
+       clock_timestamp() as now
 from sluice.queues
 where id = any (:queues::bigint[]);
 

@@ -34,7 +34,7 @@ cross join lateral (select p.name from sluice.partitions p where p.id = parked.p
 -- name: lock
 -- Locks the cursors of partitions, unless they are closed, or another transaction has locked them.
 select c.group_id, c.partition_id, of.queue_id, of.queue, of.partition, c.position, of.head, c.acked::text as acked,
-       c.deliveries, false as lease_expired, of.redelivery_limit, of.delayed_processing_s, of.lease_time_s,
+       c.deliveries, false as lease_expired, c.lane, c.lane as lane_waiting, of.redelivery_limit, of.delayed_processing_s, of.lease_time_s,
        case when of.window_buffer_s = 0 then 0
             else (extract(epoch from of.last_push_at - now() + of.window_buffer_s * interval '1 second') * 1000)::bigint
        end as window_ms
@@ -65,6 +65,9 @@ with taken as (
 )
 update sluice.cursors c
 set position = taken.position,
+    lane = case when p.lane_heads is null then c.lane when p.lane_heads[1] > taken.position then 0
+                when p.lane_heads[2] > taken.position then 1 when p.lane_heads[3] > taken.position then 2
+                when p.lane_heads[4] > taken.position then 3 else c.lane end,
     acked = taken.acked::int8multirange,
     failed_seqs = null,
     failed_counts = null,
@@ -75,6 +78,7 @@ set position = taken.position,
     available_at = case when taken.waits_years < 100 and (taken.partition_id, taken.position) in (select id, head from drained) then null
                         else clock_timestamp() + taken.waits_years * interval '1 year' end
 from taken
+cross join lateral (select p.lane_heads from sluice.partitions p where p.id = taken.partition_id offset 0) p
 where c.group_id = any (array[taken.group_id]) and c.partition_id = taken.partition_id
 returning c.partition_id, coalesce(c.available_at between now() + interval '30 years' and now() + interval '50 years', false) as stays;
 

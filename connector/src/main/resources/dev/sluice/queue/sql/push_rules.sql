@@ -1,10 +1,10 @@
 -- Statements of PushRule.Reader: what a bridge must know of a queue before it accepts a push.
 
 -- name: push-rules
--- The queues with a limit or with encryption, and those of types of work with a limit key. Counts the messages of queues
--- with a limit that are stored or scheduled, without those that every group has completed. Costs one index probe for
--- each partition and group of such a queue.
-select q.name, q.encryption_enabled, q.max_size, coalesce(held.messages, 0) as messages, keyed.limit_key
+-- The queues with a limit, with encryption or with priorities of items, and those of types of work with a limit key.
+-- Counts the messages of queues with a limit that are stored or scheduled, without those that every group has
+-- completed. Costs one index probe for each partition and group of such a queue.
+select q.name, q.encryption_enabled, q.max_size, q.item_priority, coalesce(held.messages, 0) as messages, keyed.limit_key
 from sluice.queues q
 left join lateral (
   select t.limit_key from sluice.work_types t where t.queue = q.name and t.limit_key is not null offset 0
@@ -22,4 +22,4 @@ left join lateral (
     ) c
   ) done
 ) held on true
-where q.max_size > 0 or q.encryption_enabled or keyed.limit_key is not null;
+where q.max_size > 0 or q.encryption_enabled or q.item_priority or keyed.limit_key is not null;

@@ -29,23 +29,24 @@ set namespace = :namespace,
     completed_retention_s = :completed_retention_s,
     max_wait_time_s = :max_wait_time_s,
     encryption_enabled = :encryption_enabled,
-    dedup_window_ms = :dedup_window_ms
+    dedup_window_ms = :dedup_window_ms,
+    item_priority = :item_priority
 where id = :queue_id;
 
 -- name: change-lanes
--- Moves the partitions that are in another lane than their queue.
+-- Moves the partitions that are in another lane than their queue, or have messages of several lanes.
 with changed as (
   select p.id, q.lane
   from sluice.queues q
   cross join lateral (
-    select p.id from sluice.partitions p where p.queue_id = q.id and p.lane <> q.lane offset 0
+    select p.id from sluice.partitions p where p.queue_id = q.id and (p.lane <> q.lane or p.lane_heads is not null) offset 0
   ) mine
   join sluice.partitions p on p.id = any (array[mine.id])
   where q.id = :queue_id
   order by mine.id
   for no key update of p
 )
-update sluice.partitions p set lane = changed.lane from changed where p.id = any (array[changed.id]);
+update sluice.partitions p set lane = changed.lane, lane_heads = null from changed where p.id = any (array[changed.id]);
 
 -- name: change-lanes-of-cursors
 -- Moves the cursors that are in another lane than their queue.

@@ -7,6 +7,10 @@
 -- locked. Relies on the index cursors_ready.
 select c.group_id, c.partition_id, q.id as queue_id, q.name as queue, p.name as partition, c.position, p.head, c.acked::text as acked,
        c.deliveries, c.lease_id is not null as lease_expired,
+       c.lane,
+       case when p.lane_heads is null then c.lane when p.lane_heads[1] > c.position then 0
+            when p.lane_heads[2] > c.position then 1 when p.lane_heads[3] > c.position then 2
+            when p.lane_heads[4] > c.position then 3 else c.lane end as lane_waiting,
        q.redelivery_limit, q.delayed_processing_s, q.lease_time_s,
        case when q.window_buffer_s = 0 then 0
             else (extract(epoch from p.last_push_at - now() + q.window_buffer_s * interval '1 second') * 1000)::bigint
@@ -30,11 +34,42 @@ cross join lateral (
 cross join lateral (select * from sluice.partitions p where p.id = c.partition_id offset 0) p
 where q.name = :queue;
 
+-- name: ready-lanes
+-- Like ready, with a limit of its own for each lane.
+select c.group_id, c.partition_id, q.id as queue_id, q.name as queue, p.name as partition, c.position, p.head, c.acked::text as acked,
+       c.deliveries, c.lease_id is not null as lease_expired,
+       c.lane,
+       case when p.lane_heads is null then c.lane when p.lane_heads[1] > c.position then 0
+            when p.lane_heads[2] > c.position then 1 when p.lane_heads[3] > c.position then 2
+            when p.lane_heads[4] > c.position then 3 else c.lane end as lane_waiting,
+       q.redelivery_limit, q.delayed_processing_s, q.lease_time_s,
+       case when q.window_buffer_s = 0 then 0
+            else (extract(epoch from p.last_push_at - now() + q.window_buffer_s * interval '1 second') * 1000)::bigint
+       end as window_ms,
+       (select array[pg_current_xact_id()::text, clock_timestamp()::text, substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)])
+         as transaction
+from sluice.queues q
+cross join lateral (select g.id from sluice.consumer_groups g where g.queue_id = q.id and g.name = :group offset 0) g
+cross join lateral (
+  select ready.*
+  from unnest(:limits::bigint[]) with ordinality as priority (cursors, number)
+  cross join lateral (
+    select * from sluice.cursors c
+    where c.group_id = g.id and c.lane = priority.number - 1 and c.available_at <= now()
+    order by c.available_at
+    limit priority.cursors
+    for no key update skip locked
+  ) ready
+) c
+cross join lateral (select * from sluice.partitions p where p.id = c.partition_id offset 0) p
+where q.name = :queue;
+
 -- name: ready-partition
 -- Like ready, for one partition. The coalesce keeps the server from using cursors_ready, with which it would read all
 -- ready cursors.
 select c.group_id, c.partition_id, of.queue_id, of.queue, of.partition, c.position, of.head, c.acked::text as acked,
        c.deliveries, c.lease_id is not null as lease_expired,
+       c.lane, c.lane as lane_waiting,
        of.redelivery_limit, of.delayed_processing_s, of.lease_time_s,
        case when of.window_buffer_s = 0 then 0
             else (extract(epoch from of.last_push_at - now() + of.window_buffer_s * interval '1 second') * 1000)::bigint
@@ -110,6 +145,10 @@ with sources as materialized (
 )
 select c.group_id, c.partition_id, q.id as queue_id, q.name as queue, p.name as partition, c.position, p.head, c.acked::text as acked,
        c.deliveries, c.lease_id is not null as lease_expired,
+       c.lane,
+       case when p.lane_heads is null then c.lane when p.lane_heads[1] > c.position then 0
+            when p.lane_heads[2] > c.position then 1 when p.lane_heads[3] > c.position then 2
+            when p.lane_heads[4] > c.position then 3 else c.lane end as lane_waiting,
        q.redelivery_limit, q.delayed_processing_s, q.lease_time_s,
        case when q.window_buffer_s = 0 then 0
             else (extract(epoch from p.last_push_at - now() + q.window_buffer_s * interval '1 second') * 1000)::bigint
@@ -196,3 +235,12 @@ left join lateral (
 ) g on true
 where (:namespace::text is null or q.namespace = :namespace) and (:task::text is null or q.task = :task)
 having count(*) > 0;
+
+-- name: fall-back
+-- Moves cursors, which the transaction has locked, to the most urgent lane that waits in their partitions.
+update sluice.cursors c
+set lane = case when p.lane_heads[1] > c.position then 0 when p.lane_heads[2] > c.position then 1
+                when p.lane_heads[3] > c.position then 2 when p.lane_heads[4] > c.position then 3 else c.lane end
+from unnest(:groups::bigint[], :partitions::bigint[]) as wanted (group_id, partition_id)
+cross join lateral (select p.lane_heads from sluice.partitions p where p.id = wanted.partition_id offset 0) p
+where c.group_id = any (array[wanted.group_id]) and c.partition_id = wanted.partition_id and p.lane_heads is not null;

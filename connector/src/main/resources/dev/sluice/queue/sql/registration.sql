@@ -61,15 +61,15 @@ select count(*) from (
 -- as seek does: all segments up to low were written before the time, and all after high were not, unless the clock was
 -- set back.
 with recursive search as (
-  select g.id as group_id, p.id, p.lane, p.head,
+  select g.id as group_id, p.id, p.lane, p.lane_heads, p.head,
          case :mode::text when 'new' then p.head else p.tail - 1 end as low,
          case :mode::text when 'all' then p.tail - 1 else p.head end as high
   from (select g.id, g.queue_id from sluice.consumer_groups g where g.id = any (:groups::bigint[])) g
   cross join lateral (
-    select p.id, p.lane, p.head, p.tail from sluice.partitions p where p.queue_id = g.queue_id offset 0
+    select p.id, p.lane, p.lane_heads, p.head, p.tail from sluice.partitions p where p.queue_id = g.queue_id offset 0
   ) p
   union all
-  select search.group_id, search.id, search.lane, search.head,
+  select search.group_id, search.id, search.lane, search.lane_heads, search.head,
          case when s.created_at is null then search.head
               when s.created_at < :from::timestamptz then s.last_seq
               else search.low end,
@@ -86,6 +86,9 @@ with recursive search as (
   where search.low < search.high
 )
 insert into sluice.cursors (group_id, partition_id, lane, position, available_at)
-select group_id, id, lane, low, case when head > low then now() end
+select group_id, id,
+       case when lane_heads is null then lane when lane_heads[1] > low then 0 when lane_heads[2] > low then 1
+            when lane_heads[3] > low then 2 when lane_heads[4] > low then 3 else lane end,
+       low, case when head > low then now() end
 from search
 where low >= high;

@@ -15,12 +15,15 @@ where waiting.id is not null;
 -- Runs under the locks of claim.
 with added as (
   insert into sluice.scheduled
-    (partition_id, due_at, message_id, transaction_id, payload, trace_id, producer_sub, headers, created_at)
+    (partition_id, due_at, message_id, transaction_id, payload, trace_id, producer_sub, headers, created_at, lane)
   select wanted.partition_id, wanted.due_at, wanted.message_id, wanted.transaction_id, convert_from(wanted.payload, 'UTF8'),
-         wanted.trace_id, wanted.producer_sub, wanted.headers, coalesce(wanted.created_at, clock_timestamp())
+         wanted.trace_id, wanted.producer_sub, wanted.headers, coalesce(wanted.created_at, clock_timestamp()),
+         nullif(wanted.lane, -1)
   from unnest(:partitions::bigint[], :due_at::timestamptz[], :ids::uuid[], :transaction_ids::text[], :payloads::bytea[],
-              :trace_ids::uuid[], :producer_subs::text[], :headers::text[], :created_at::timestamptz[]) with ordinality
-    as wanted (partition_id, due_at, message_id, transaction_id, payload, trace_id, producer_sub, headers, created_at, ordinal)
+              :trace_ids::uuid[], :producer_subs::text[], :headers::text[], :created_at::timestamptz[],
+              :lanes::integer[]) with ordinality
+    as wanted (partition_id, due_at, message_id, transaction_id, payload, trace_id, producer_sub, headers, created_at, lane,
+               ordinal)
   order by wanted.ordinal
   returning partition_id
 )

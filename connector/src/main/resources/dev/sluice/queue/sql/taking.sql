@@ -2,7 +2,8 @@
 
 -- name: move
 -- Moves cursors, which the transaction has locked. Closes those of :closed: they are not ready for a hundred years.
--- The rest is like release in locked_cursors.sql.
+-- Each gets the most urgent lane that waits in its partition behind its new position. The rest is like release in
+-- locked_cursors.sql.
 with taken as (
   select * from unnest(:groups::bigint[], :partitions::bigint[], :positions::bigint[], :acked::text[], :closed::boolean[])
     as taken (group_id, partition_id, position, acked, closed)
@@ -14,6 +15,9 @@ with taken as (
 )
 update sluice.cursors c
 set position = taken.position,
+    lane = case when p.lane_heads is null then c.lane when p.lane_heads[1] > taken.position then 0
+                when p.lane_heads[2] > taken.position then 1 when p.lane_heads[3] > taken.position then 2
+                when p.lane_heads[4] > taken.position then 3 else c.lane end,
     acked = taken.acked::int8multirange,
     failed_seqs = null,
     failed_counts = null,
@@ -25,6 +29,7 @@ set position = taken.position,
                         when (taken.partition_id, taken.position) in (select id, head from drained) then null
                         else clock_timestamp() end
 from taken
+cross join lateral (select p.lane_heads from sluice.partitions p where p.id = taken.partition_id offset 0) p
 where c.group_id = any (array[taken.group_id]) and c.partition_id = taken.partition_id;
 
 -- name: lock-closed

@@ -30,7 +30,7 @@ class PushRuleTest {
     void areThoseOfLimitedAndEncryptedQueues() {
         fixture.push(message("plain", "p", "1", "1"));
         fixture.configure(QueueOptions.DEFAULTS.toBuilder().maxSize(7));
-        assertThat(reader.read()).containsExactly(new PushRule("q", false, 7, 0, null));
+        assertThat(reader.read()).containsExactly(new PushRule("q", false, 7, 0, null, false));
         new Queues(fixture.postgres.dataSource(), "sluice", PayloadCipher.of("k:" + "00".repeat(32), null), () -> {})
                 .configure(
                         "e",
@@ -41,14 +41,15 @@ class PushRuleTest {
                                 .build());
         fixture.push(message("p", "1"));
         assertThat(reader.read())
-                .containsExactlyInAnyOrder(new PushRule("q", false, 7, 1, null), new PushRule("e", true, 0, 0, null));
+                .containsExactlyInAnyOrder(
+                        new PushRule("q", false, 7, 1, null, false), new PushRule("e", true, 0, 0, null, false));
     }
 
     @Test
     void nameThePlacesOfLimitKeys() {
         fixture.push(message("p", "1"));
         fixture.postgres.execute("insert into sluice.work_types (queue, limit_key) values ('q', '/tenant'), ('none', '/x')");
-        assertThat(reader.read()).containsExactly(new PushRule("q", false, 0, 0, LimitKey.parse("/tenant")));
+        assertThat(reader.read()).containsExactly(new PushRule("q", false, 0, 0, LimitKey.parse("/tenant"), false));
         fixture.postgres.execute("update sluice.work_types set limit_key = null");
         assertThat(reader.read()).isEmpty();
     }

@@ -52,7 +52,8 @@ class QueuesTest {
             Duration.ofSeconds(5),
             Duration.ofSeconds(6),
             true,
-            Duration.ofMillis(1500));
+            Duration.ofMillis(1500),
+            true);
 
     @AutoClose
     private final AdministrationFixture sluice = new AdministrationFixture();

@@ -92,6 +92,7 @@ class PlansTest {
             Map.entry("ready_cursors.sql ready-across", "of queues"),
             Map.entry("ready_cursors.sql next-ready-across", "of queues"),
             Map.entry("registration.sql unregistered-across", "of queues"),
+            Map.entry("item_lanes.sql raise-items", "work_items_pkey without seq"), // At most one lets nothing pass.
             Map.entry(
                     "partition_creation.sql register-pending", "without name|pending_subscriptions_across|w.namespace"),
             Map.entry("parking.sql parked-queues", "reads all of parked_pkey"), // Until the first row.

@@ -6,6 +6,8 @@ create table sluice.work_types (
   paused_at    timestamptz,
   concurrency  integer check (concurrency > 0),
   limit_key    text,
+  breaker      text check (breaker in ('open', 'closed')),
+  breaker_resets  bigint not null default 0,
   updated_at   timestamptz not null default now()
 );
 
@@ -14,6 +16,8 @@ comment on column sluice.work_types.queue is 'sluice.queues.name. The row stays 
 comment on column sluice.work_types.paused_at is 'Since when no engine claims works of the type. Null: engines claim.';
 comment on column sluice.work_types.concurrency is 'Most works of the type that one engine runs at a time. Null: as the engine is set up.';
 comment on column sluice.work_types.limit_key is 'Where the limit key of a work is, as the engine that started last is set up: a JSON pointer, or header:NAME. Null: works have none.';
+comment on column sluice.work_types.breaker is 'The state into which an operator has forced the circuit breaker of the type. Null: the breaker decides.';
+comment on column sluice.work_types.breaker_resets is 'How often an operator has reset the circuit breaker. An engine that sees a new number closes its breakers.';
 
 create table sluice.work_claims (
   id            uuid primary key,
@@ -253,3 +257,17 @@ alter table sluice.dead_letters add column history text, add column progress tex
 
 comment on column sluice.dead_letters.history is 'The failures of a work, as in work_items.errors; null for other messages.';
 comment on column sluice.dead_letters.progress is 'The last report of a work, as in work_progress.report; null: none.';
+
+-- Priorities of items.
+
+alter table sluice.queues add column item_priority boolean not null default false;
+
+comment on column sluice.queues.item_priority is 'Whether the lane of a message counts. It always does in the queues work.*.';
+
+alter table sluice.partitions add column lane_heads bigint[];
+
+comment on column sluice.partitions.lane_heads is 'The seq of the newest message of each lane, 0: none. Null: all messages are of the lane in lane.';
+
+alter table sluice.scheduled add column lane smallint;
+
+comment on column sluice.scheduled.lane is 'The lane of the message; null: that of the queue.';
