@@ -80,7 +80,8 @@ final class RouteTable implements AutoCloseable {
         Consumer<Set<String>> wake = wake(backend);
         var counting = new RequestCounting(backend.metrics().counters());
         var ids = new MessageIds();
-        rows.addAll(new PushEndpoint(path.pushes(), counting, config.usualDurability(), bodies, ids).routes());
+        rows.addAll(
+                new PushEndpoint(path.pushes(), path.room(), counting, config.usualDurability(), bodies, ids).routes());
         rows.addAll(new WebhookEndpoint(config.webhooks()).routes());
         rows.addAll(new DirectPushEndpoint(directWriters, path.room(), counting, wake, bodies, ids).routes());
         rows.addAll(new PopEndpoint(path.pops(), path.undelivered(), counting, connections, bodies).routes());

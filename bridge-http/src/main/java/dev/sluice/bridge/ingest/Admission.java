@@ -173,6 +173,15 @@ public final class Admission implements AutoCloseable {
         return counting(messages, intake.accept(encrypted(messages, now, all), durability, linger));
     }
 
+    /**
+     * Returns whether the priorities of items count in a queue. Before the options are read for the first time, only
+     * the queues of works are known to be such.
+     */
+    public boolean hasLanes(String queue) {
+        BoundQueue known = queues.get(queue);
+        return queue.startsWith(PushRule.WORK) || (known != null && known.rule().itemPriority());
+    }
+
     private static @Nullable String firstEncrypted(List<NewMessage> messages, Map<String, BoundQueue> known) {
         for (NewMessage message : messages) {
             if (isEncrypted(known.get(message.queue()))) {

@@ -78,7 +78,7 @@ class NullFieldsTest {
                         "/api/v1/push",
                         push,
                         "/items/0",
-                        List.of("traceId", "deliverAt", "delayMs", "producerSub", "headers")),
+                        List.of("traceId", "deliverAt", "delayMs", "producerSub", "headers", "priority")),
                 new Body("/api/v1/push", push, "", List.of("bufferMs", "bufferMax", "qos0")),
                 new Body(
                         "/api/v1/push?queue=n",
@@ -86,7 +86,10 @@ class NullFieldsTest {
                         "/0",
                         List.of("queue", "traceId", "deliverAt", "headers")),
                 new Body(
-                        "/api/v1/push-legacy", push, "/items/0", List.of("traceId", "deliverAt", "delayMs", "headers")),
+                        "/api/v1/push-legacy",
+                        push,
+                        "/items/0",
+                        List.of("traceId", "deliverAt", "delayMs", "headers", "priority")),
                 new Body(
                         "/api/v1/push/events",
                         "[{'specversion':'1.0','id':'1','source':'/s','type':'t','data_base64':'aGk='}]",
@@ -121,7 +124,7 @@ class NullFieldsTest {
                         "/api/v1/transaction",
                         "{'operations':[{'type':'push','items':[{'queue':'n'}]}]}",
                         "/operations/0/items/0",
-                        List.of("traceId", "deliverAt", "delayMs", "headers")),
+                        List.of("traceId", "deliverAt", "delayMs", "headers", "priority")),
                 new Body(
                         "/api/v1/transaction",
                         "{'operations':[{'type':'ack'," + message + "}]}",
@@ -155,7 +158,8 @@ class NullFieldsTest {
                                 "completedRetentionSeconds",
                                 "maxWaitTimeSeconds",
                                 "encryptionEnabled",
-                                "dedupWindowMs")),
+                                "dedupWindowMs",
+                                "itemPriority")),
                 new Body("/api/v1/dlq/redrive", "{'all':true}", "", List.of("ids", "filter", "limit")),
                 new Body("/api/v1/dlq/redrive", "{'ids':[1]}", "", List.of("all", "filter", "limit")),
                 new Body(
@@ -185,7 +189,8 @@ class NullFieldsTest {
                                 "deliverAt",
                                 "delayMs",
                                 "payloadText",
-                                "headers")),
+                                "headers",
+                                "priority")),
                 new Body(
                         "/api/v1/buffers/requeue",
                         "{'queue':'n','transactionId':'r-2','payloadText':'1'}",

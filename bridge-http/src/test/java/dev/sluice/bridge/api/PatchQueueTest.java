@@ -30,12 +30,12 @@ class PatchQueueTest {
             {"leaseTime":1,"retryLimit":2,"retryDelay":3,"priority":-4,"maxSize":5,"ttl":6,"deadLetterQueue":true,
              "dlqAfterMaxRetries":true,"delayedProcessing":7,"windowBuffer":8,"retentionEnabled":true,
              "retentionSeconds":9,"completedRetentionSeconds":10,"maxWaitTimeSeconds":11,"encryptionEnabled":false,
-             "redeliveryLimit":12,"dedupWindowMs":13}""";
+             "redeliveryLimit":12,"dedupWindowMs":13,"itemPriority":true}""";
     private static final String OTHER = """
             {"leaseTime":21,"retryLimit":22,"retryDelay":23,"priority":24,"maxSize":25,"ttl":26,"deadLetterQueue":false,
              "dlqAfterMaxRetries":false,"delayedProcessing":27,"windowBuffer":28,"retentionEnabled":false,
              "retentionSeconds":29,"completedRetentionSeconds":30,"maxWaitTimeSeconds":31,"encryptionEnabled":false,
-             "redeliveryLimit":32,"dedupWindowMs":33}""";
+             "redeliveryLimit":32,"dedupWindowMs":33,"itemPriority":false}""";
 
     @AutoClose
     private static final TestPostgres postgres = TestPostgres.empty();

@@ -22,7 +22,7 @@ class QueueRoutesTest {
     private static final String CONFIGURED =
             "{configured: bool, namespace: text, options: {completedRetentionSeconds: int, deadLetterQueue: bool,"
                     + " dedupWindowMs: %s, delayedProcessing: int, dlqAfterMaxRetries: bool, encryptionEnabled: bool,"
-                    + " leaseTime: int, maxSize: int, maxWaitTimeSeconds: int, priority: int, redeliveryLimit: int,"
+                    + " itemPriority: bool, leaseTime: int, maxSize: int, maxWaitTimeSeconds: int, priority: int, redeliveryLimit: int,"
                     + " retentionEnabled: bool, retentionSeconds: int, retryDelay: int, retryLimit: int, ttl: int,"
                     + " windowBuffer: int}, partitionId: uuid, queue: text, queueId: uuid, task: text}";
 
@@ -72,7 +72,7 @@ class QueueRoutesTest {
                 {"leaseTime":300,"retryLimit":3,"retryDelay":1000,"priority":0,"maxSize":0,"ttl":3600,"deadLetterQueue":false,
                  "dlqAfterMaxRetries":false,"delayedProcessing":0,"windowBuffer":0,"retentionEnabled":false,"retentionSeconds":0,
                  "completedRetentionSeconds":0,"maxWaitTimeSeconds":0,"encryptionEnabled":false,"redeliveryLimit":10,
-                 "dedupWindowMs":null}"""));
+                 "dedupWindowMs":null,"itemPriority":false}"""));
         assertThat(postgres.query("select coalesce(retry_delay_ms::text, 'unset'), coalesce(ttl_s::text, 'unset')"
                         + " from sluice.queues where name = 'fresh'"))
                 .containsExactly("unset|unset");
@@ -84,7 +84,7 @@ class QueueRoutesTest {
                 {"leaseTime":1,"retryLimit":2,"retryDelay":3,"priority":-4,"maxSize":5,"ttl":6,"deadLetterQueue":true,
                  "dlqAfterMaxRetries":true,"delayedProcessing":7,"windowBuffer":8,"retentionEnabled":true,"retentionSeconds":9,
                  "completedRetentionSeconds":10,"maxWaitTimeSeconds":11,"encryptionEnabled":false,"redeliveryLimit":12,
-                 "dedupWindowMs":13}""";
+                 "dedupWindowMs":13,"itemPriority":true}""";
         JsonNode answer = configure("{'queue':'all-set','namespace':'ns','task':'t','options':"
                 + options.replace("5,", "5,'unknown':0,") + "}");
         assertThat(JsonShape.of(answer)).isEqualTo(CONFIGURED.formatted("int"));

@@ -65,7 +65,7 @@ public final class DirectPushEndpoint {
     }
 
     private CompletableFuture<Answer> handle(Request request) throws IOException {
-        PushDefaults defaults = PushDefaults.of(request);
+        PushDefaults defaults = PushDefaults.of(request, room);
         return bodies.read(request, (bytes, memory) -> {
                     List<NewMessage> messages = PushBody.parse(bytes, bodies.limits(), ids, defaults, memory)
                             .messages();

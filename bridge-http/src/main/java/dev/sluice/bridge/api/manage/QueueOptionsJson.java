@@ -18,14 +18,15 @@ import java.util.function.ToLongFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The options of a queue as JSON: the fifteen of the contract, and two of our own, {@code redeliveryLimit} and
- * {@code dedupWindowMs}.
+ * The options of a queue as JSON: the fifteen of the contract, and three of our own, {@code redeliveryLimit},
+ * {@code dedupWindowMs} and {@code itemPriority}.
  *
  * <pre>{@code
  * {"leaseTime": 300, "retryLimit": 3, "retryDelay": 1000, "priority": 0, "maxSize": 0, "ttl": 3600,
  *  "deadLetterQueue": false, "dlqAfterMaxRetries": false, "delayedProcessing": 0, "windowBuffer": 0,
  *  "retentionEnabled": false, "retentionSeconds": 0, "completedRetentionSeconds": 0, "maxWaitTimeSeconds": 0,
- *  "encryptionEnabled": false, "redeliveryLimit": 10, "dedupWindowMs": null}
+ *  "encryptionEnabled": false, "redeliveryLimit": 10, "dedupWindowMs": null,
+ *  "itemPriority": false}
  * }</pre>
  *
  * <p>{@code retryDelay} is in milliseconds, all other times in seconds. If no client has set {@code retryDelay} or
@@ -85,6 +86,7 @@ final class QueueOptionsJson {
                     .encryptionEnabled(merged.flag("encryptionEnabled", QueueOptions::encryptionEnabled))
                     .dedupWindow(
                             merged.optional("dedupWindowMs", QueueOptions::dedupWindow, MAX_MILLIS, Duration::ofMillis))
+                    .itemPriority(merged.flag("itemPriority", QueueOptions::itemPriority))
                     .build();
         } catch (IllegalArgumentException e) {
             throw badRequest(String.valueOf(e.getMessage()));
@@ -153,7 +155,8 @@ final class QueueOptionsJson {
                 .put("maxWaitTimeSeconds", options.maxWaitTime().toSeconds())
                 .put("encryptionEnabled", options.encryptionEnabled())
                 .put("redeliveryLimit", options.redeliveryLimit())
-                .put("dedupWindowMs", toMillis(options.dedupWindow()));
+                .put("dedupWindowMs", toMillis(options.dedupWindow()))
+                .put("itemPriority", options.itemPriority());
     }
 
     private static @Nullable Long toMillis(@Nullable Duration time) {

@@ -15,6 +15,8 @@ import dev.sluice.queue.HeaderLimits;
 import dev.sluice.queue.MessageHeaders;
 import dev.sluice.queue.MessageIds;
 import dev.sluice.queue.NewMessage;
+import dev.sluice.queue.Origin;
+import dev.sluice.queue.PriorityLane;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Base64;
@@ -32,10 +34,11 @@ import org.jspecify.annotations.Nullable;
  *    "headers": {"a": "b"}, "payload": {"total": 12.50}}
  * }</pre>
  *
- * <p>{@code headers} is there only if the message has headers. The payload is written byte for byte. If it has line
- * breaks between its tokens, or is not JSON, the field {@code "payloadText"} replaces it and holds its text as a
- * string. A failed record begins with {@code "failedId"}, {@code "failedAt"}, {@code "reason"} and {@code "origin"}. An
- * entry that is not a message is {@code {"unreadable": "why", …, "entry": "base64"}}.
+ * <p>{@code headers} is there only if the message has headers, and {@code priority} only if it has a lane. The payload
+ * is written byte for byte. If it has line breaks between its tokens, or is not JSON, the field {@code "payloadText"}
+ * replaces it and holds its text as a string. A failed record begins with {@code "failedId"}, {@code "failedAt"},
+ * {@code "reason"} and {@code "origin"}. An entry that is not a message is {@code {"unreadable": "why", …, "entry":
+ * "base64"}}.
  *
  * <p>A line that is read must have {@code queue}, {@code transactionId} and the payload. All other fields are optional;
  * {@code acceptedAt} and the fields of a failure are skipped.
@@ -52,6 +55,7 @@ public final class MessageLine {
             "deliverAt",
             "delayMs",
             "headers",
+            PushBody.PRIORITY,
             "payload",
             "payloadText");
 
@@ -138,6 +142,10 @@ public final class MessageLine {
         if (!message.headers().isEmpty()) {
             out.name("headers").json(message.headers().json());
         }
+        PriorityLane lane = message.origin().lane();
+        if (lane != null) {
+            out.field(PushBody.PRIORITY, lane.text());
+        }
         if (isOneLineOfJson(message.payload())) {
             out.name("payload").json(message.payload());
         } else {
@@ -204,6 +212,7 @@ public final class MessageLine {
         private @Nullable Instant deliverAt;
         private @Nullable Duration delay;
         private MessageHeaders headers = MessageHeaders.NONE;
+        private @Nullable PriorityLane lane;
         private byte @Nullable [] payload;
         private byte @Nullable [] payloadText;
 
@@ -225,6 +234,7 @@ public final class MessageLine {
                 case "delayMs" -> delay = PushBody.delay(json, field, value);
                 // The service that accepted the message may have had other limits.
                 case "headers" -> headers = ItemHeaders.read(json, value, HeaderLimits.ABSOLUTE);
+                case PushBody.PRIORITY -> lane = PushBody.priority(json, value);
                 case "payload" -> payload = json.slice();
                 case "payloadText" -> payloadText = text(field, value);
                 case "unreadable" -> throw badRequest("it holds an entry that is not a message");
@@ -281,6 +291,7 @@ public final class MessageLine {
                         .producerSub(producerSub)
                         .deliverAt(deliverAt)
                         .delay(delay)
+                        .origin(lane == null ? Origin.NONE : new Origin(null, lane))
                         .build();
             } catch (IllegalArgumentException e) {
                 throw badRequest(String.valueOf(e.getMessage()));

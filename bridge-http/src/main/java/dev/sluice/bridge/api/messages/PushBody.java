@@ -12,6 +12,8 @@ import dev.sluice.bridge.limits.RequestMemory;
 import dev.sluice.queue.MessageHeaders;
 import dev.sluice.queue.MessageIds;
 import dev.sluice.queue.NewMessage;
+import dev.sluice.queue.Origin;
+import dev.sluice.queue.PriorityLane;
 import dev.sluice.queue.TimeText;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
@@ -30,7 +32,8 @@ import org.jspecify.annotations.Nullable;
  *             "payload": {"total": 12.50},  any JSON, default null
  *             "transactionId": "o-1",       default, and instead of "": from the Idempotency-Key, or a new UUID
  *             "traceId": "…",               a UUID; default, and instead of "": from traceparent
- *             "headers": {"a": "b"}}, …],   strings by name; traceparent and tracestate come from the request
+ *             "headers": {"a": "b"},        strings by name; traceparent and tracestate come from the request
+ *             "priority": "high"}, …],      critical, high, normal or low; counts in queues with priorities of items
  *  "bufferMs": 100, "bufferMax": 500}       either one: answer when the messages are durable on the local disk, and
  *                                           let them linger there for that time or up to that number
  * }</pre>
@@ -51,6 +54,8 @@ public record PushBody(List<NewMessage> messages, @Nullable Linger linger) {
     /** Has the length of a generated transaction id. */
     private static final String GENERATED = "-".repeat(36);
 
+    static final String PRIORITY = "priority";
+
     /** The members of an item. {@code producerSub} is ignored, because the token identifies the producer. */
     static final List<String> MEMBERS = List.of(
             "queue",
@@ -61,7 +66,8 @@ public record PushBody(List<NewMessage> messages, @Nullable Linger linger) {
             "payload",
             "headers",
             "deliverAt",
-            "delayMs");
+            "delayMs",
+            PushBody.PRIORITY);
 
     static final byte[] NULL_PAYLOAD = "null".getBytes(StandardCharsets.US_ASCII);
 
@@ -251,6 +257,7 @@ public record PushBody(List<NewMessage> messages, @Nullable Linger linger) {
             MessageHeaders headers = MessageHeaders.NONE;
             Instant deliverAt = null;
             Duration delay = null;
+            PriorityLane priority = null;
             var members = json.members(MEMBERS);
             for (String field = json.nextField(); field != null; field = json.nextField()) {
                 JsonToken value = json.value();
@@ -272,6 +279,7 @@ public record PushBody(List<NewMessage> messages, @Nullable Linger linger) {
                     case "headers" -> headers = ItemHeaders.read(json, value, limits.headers());
                     case "deliverAt" -> deliverAt = time(json, field, value);
                     case "delayMs" -> delay = delay(json, field, value);
+                    case PRIORITY -> priority = priority(json, value);
                     default -> json.skip();
                 }
             }
@@ -282,6 +290,10 @@ public record PushBody(List<NewMessage> messages, @Nullable Linger linger) {
                 throw badRequest(needsPayload ? "queue is missing" : "Queue must be a string");
             }
             byte[] content = payload == null ? payloadByDefault : payload;
+            PriorityLane lane = priority != null && defaults.hasLanes().test(queue) ? priority : null;
+            if (lane != null && partition.equals(NewMessage.DEFAULT_PARTITION)) {
+                partition = lane.partition(0); // The same one everywhere, so that a repetition is a duplicate.
+            }
             UUID id = ids.next();
             if (transactionId.isEmpty() && defaults.idempotencyKey() != null) {
                 transactionId = defaults.transactionId(index);
@@ -296,6 +308,7 @@ public record PushBody(List<NewMessage> messages, @Nullable Linger linger) {
                         .producerSub(defaults.producerSub())
                         .deliverAt(deliverAt)
                         .delay(delay)
+                        .origin(lane == null ? Origin.NONE : new Origin(null, lane))
                         .build();
             } catch (IllegalArgumentException e) {
                 throw badRequest(String.valueOf(e.getMessage()));
@@ -335,6 +348,22 @@ public record PushBody(List<NewMessage> messages, @Nullable Linger linger) {
             return Duration.ofMillis(Long.parseLong(text));
         }
         throw badRequest(field + NewMessage.DELAYS);
+    }
+
+    /** Reads the name of a lane; null if it is null. */
+    static @Nullable PriorityLane priority(JsonBody json, JsonToken value) {
+        if (value == JsonToken.VALUE_STRING) {
+            try {
+                return PriorityLane.of(PRIORITY, json.text(null));
+            } catch (IllegalArgumentException e) {
+                throw badRequest(String.valueOf(e.getMessage()));
+            }
+        }
+        json.skip();
+        if (value == JsonToken.VALUE_NULL) {
+            return null;
+        }
+        throw badRequest(PRIORITY + " must be critical, high, normal or low");
     }
 
     /** Reads a {@linkplain TimeText time}, a string or a number; null if it is null. */

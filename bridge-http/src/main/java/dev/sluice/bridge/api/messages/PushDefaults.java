@@ -8,6 +8,7 @@ import dev.sluice.bridge.limits.InvalidRequestException;
 import dev.sluice.queue.MessageHeaders;
 import dev.sluice.queue.NewMessage;
 import java.util.UUID;
+import java.util.function.Predicate;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -21,18 +22,21 @@ import org.jspecify.annotations.Nullable;
  *     index of the item from 0. If null, each item gets a new UUID
  * @param trace the trace that the request belongs to, or null
  * @param producerSub subject of the producer's token, or null
+ * @param hasLanes tells of a queue whether the priorities of items count there
  */
 public record PushDefaults(
         @Nullable String queue,
         String partition,
         @Nullable String idempotencyKey,
         @Nullable TraceContext trace,
-        @Nullable String producerSub) {
+        @Nullable String producerSub,
+        Predicate<String> hasLanes) {
     /** Longest {@code Idempotency-Key}: with an index it must fit into a transaction id. */
     static final int MAX_KEY_LENGTH = 200;
 
     /** The values of a request without such headers. */
-    static final PushDefaults NONE = new PushDefaults(null, NewMessage.DEFAULT_PARTITION, null, null, null);
+    static final PushDefaults NONE =
+            new PushDefaults(null, NewMessage.DEFAULT_PARTITION, null, null, null, queue -> false);
 
     private static final Pattern KEY = Pattern.compile("[!-~]{1," + MAX_KEY_LENGTH + "}");
     /** W3C Trace Context, §3.2: version, trace, parent, flags; later versions may append more. */
@@ -45,15 +49,17 @@ public record PushDefaults(
      * Reads the headers {@code Idempotency-Key}, {@code traceparent} and {@code tracestate}, and the subject of the
      * token.
      *
+     * @param room knows in which queues the priorities of items count
      * @throws InvalidRequestException (400) if the key is too long or has other characters than visible ASCII
      */
-    public static PushDefaults of(Request request) {
+    public static PushDefaults of(Request request, RoomCheck room) {
         return new PushDefaults(
                 null,
                 NewMessage.DEFAULT_PARTITION,
                 idempotencyKey(request.header("Idempotency-Key")),
                 TraceContext.of(request),
-                Guard.subjectOf(request));
+                Guard.subjectOf(request),
+                room::hasLanes);
     }
 
     /** Returns the same values with a queue and a partition. */
@@ -63,7 +69,8 @@ public record PushDefaults(
                 newPartition == null ? NewMessage.DEFAULT_PARTITION : newPartition,
                 idempotencyKey,
                 trace,
-                producerSub);
+                producerSub,
+                hasLanes);
     }
 
     /**

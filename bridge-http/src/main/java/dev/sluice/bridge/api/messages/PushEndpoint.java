@@ -40,14 +40,21 @@ public final class PushEndpoint {
     private static final int RESULT_BYTES = 256;
 
     private final Pushes pushes;
+    private final RoomCheck room;
     private final RequestCounting counting;
     private final Durability usualDurability;
     private final RequestBodies bodies;
     private final MessageIds ids;
 
     public PushEndpoint(
-            Pushes pushes, RequestCounting counting, Durability usualDurability, RequestBodies bodies, MessageIds ids) {
+            Pushes pushes,
+            RoomCheck room,
+            RequestCounting counting,
+            Durability usualDurability,
+            RequestBodies bodies,
+            MessageIds ids) {
         this.pushes = pushes;
+        this.room = room;
         this.counting = counting;
         this.usualDurability = usualDurability;
         this.bodies = bodies;
@@ -62,7 +69,7 @@ public final class PushEndpoint {
     }
 
     private CompletableFuture<Answer> handle(Request request) throws IOException {
-        PushDefaults defaults = PushDefaults.of(request);
+        PushDefaults defaults = PushDefaults.of(request, room);
         PushLines.Form form = PushLines.form(request);
         @Nullable String queue = request.query().text("queue");
         PushDefaults named = defaults.to(queue, request.query().text("partition"));
@@ -71,8 +78,8 @@ public final class PushEndpoint {
                     if (!isLines && (queue == null || !PushLines.isArray(bytes))) {
                         return PushBody.parse(bytes, bodies.limits(), ids, defaults, memory);
                     }
-                    var room = new TraceRoom(bodies.limits(), bytes.length, memory);
-                    var lines = new PushLines(bodies.limits(), ids, named, form, room);
+                    var traces = new TraceRoom(bodies.limits(), bytes.length, memory);
+                    var lines = new PushLines(bodies.limits(), ids, named, form, traces);
                     return isLines ? lines.lines(bytes) : lines.array(bytes);
                 })
                 .thenCompose(this::accept);
@@ -80,7 +87,7 @@ public final class PushEndpoint {
 
     /** {@code POST /api/v1/push/{queue}}: pushes {@link CloudEvents}. */
     private CompletableFuture<Answer> events(Request request) throws IOException {
-        PushDefaults defaults = PushDefaults.of(request).to(request.pathParameter("queue"), null);
+        PushDefaults defaults = PushDefaults.of(request, room).to(request.pathParameter("queue"), null);
         return bodies.read(request, CloudEvents.reader(request, bodies.limits(), ids, defaults))
                 .thenCompose(this::accept);
     }

@@ -144,7 +144,7 @@ final class PushLines {
                 return false;
             }
             for (String field = json.nextField(); field != null; field = json.nextField()) {
-                if (!PushBody.MEMBERS.contains(field)) {
+                if (field.equals(PushBody.PRIORITY) || !PushBody.MEMBERS.contains(field)) { // Events have priorities.
                     return false;
                 }
                 hasPayload |= field.equals(PAYLOAD);

@@ -142,7 +142,7 @@ public final class StreamEndpoints {
      * }</pre>
      */
     private CompletableFuture<Answer> cycle(Request request) throws IOException {
-        PushDefaults defaults = PushDefaults.of(request);
+        PushDefaults defaults = PushDefaults.of(request, room);
         return bodies.read(
                         request,
                         (bytes, memory) -> StreamCycleBody.parse(bytes, bodies.limits(), ids, defaults, memory))

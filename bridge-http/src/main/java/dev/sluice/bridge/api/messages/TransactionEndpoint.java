@@ -77,7 +77,7 @@ public final class TransactionEndpoint {
     }
 
     private CompletableFuture<Answer> handle(Request request) throws IOException {
-        PushDefaults defaults = PushDefaults.of(request);
+        PushDefaults defaults = PushDefaults.of(request, room);
         return bodies.read(
                         request,
                         (bytes, memory) -> TransactionBody.parse(bytes, bodies.limits(), ids, defaults, memory))

@@ -175,7 +175,8 @@ class ItemHeadersTest {
                     "Default",
                     null,
                     TraceContext.of(TRACEPARENT, tracestate == null ? List.of() : List.of(tracestate)),
-                    null);
+                    null,
+                    queue -> false);
         }
 
         private NewMessage with(String headers, @Nullable String tracestate) {
@@ -232,7 +233,8 @@ class ItemHeadersTest {
             String body =
                     "{\"items\":[{\"queue\":\"q\",\"payload\":\"" + filler + "\"}" + item.repeat(count - 1) + "]}";
             assertThat(body.length()).isLessThanOrEqualTo(BODY_LIMIT);
-            var defaults = new PushDefaults(null, "Default", null, TraceContext.of(TRACEPARENT, List.of()), null);
+            var defaults = new PushDefaults(
+                    null, "Default", null, TraceContext.of(TRACEPARENT, List.of()), null, queue -> false);
             return PushBody.parse(body.getBytes(UTF_8), limits, ids, defaults, RequestMemory.unlimited())
                     .messages();
         }
