@@ -159,9 +159,8 @@ public final class LimitKey {
         var name = new StringBuilder();
         for (int i = 0; i < key.length(); i++) {
             char c = key.charAt(i);
-            boolean isPair = Character.isHighSurrogate(c)
-                    && i + 1 < key.length()
-                    && Character.isLowSurrogate(key.charAt(i + 1));
+            boolean isPair =
+                    Character.isHighSurrogate(c) && i + 1 < key.length() && Character.isLowSurrogate(key.charAt(i + 1));
             if (isPair) {
                 name.append(c).append(key.charAt(++i));
             } else if (c < ' ' || c == '%' || c == END || c == MARK || Character.isSurrogate(c)) {

@@ -47,7 +47,19 @@ class LimitKeyTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"", "1", "\"a\"", "[]", "{}", "{\"a\"", "{\"a\":", "{\"a\": {\"b\": 1", "nonsense", "{\"a\":\"\\u12\"}"})
+    @ValueSource(
+            strings = {
+                "",
+                "1",
+                "\"a\"",
+                "[]",
+                "{}",
+                "{\"a\"",
+                "{\"a\":",
+                "{\"a\": {\"b\": 1",
+                "nonsense",
+                "{\"a\":\"\\u12\"}"
+            })
     void nothingIsFoundWhereNothingIs(String json) {
         assertThat(find("/a/b", json)).isNull();
     }
@@ -111,8 +123,7 @@ class LimitKeyTest {
     @Test
     void aMessageGetsItsKeyOnce() {
         NewMessage message = Messages.message("p", "1");
-        NewMessage other = NewMessage.builder(
-                        message.id(), "work.t", "Default", "t", "{\"tenant\": 7}".getBytes(UTF_8))
+        NewMessage other = NewMessage.builder(message.id(), "work.t", "Default", "t", "{\"tenant\": 7}".getBytes(UTF_8))
                 .build();
         LimitKey key = LimitKey.parse("/tenant");
         NewMessage with = key.in(other);

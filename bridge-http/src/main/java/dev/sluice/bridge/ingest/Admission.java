@@ -22,9 +22,9 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Checks a push before the intake appends it to the log: refuses it if a queue is full, and encrypts its messages if
- * their queue is encrypted, so that the log holds ciphertext. If the messages of a queue have limit keys, it adds the key
- * of each message to the name of its partition. Everything in the log has been accepted: behind the
- * admission, nothing is refused for the size of its queue.
+ * their queue is encrypted, so that the log holds ciphertext. If the messages of a queue have limit keys, it adds the
+ * key of each message to the name of its partition. Everything in the log has been accepted: behind the admission,
+ * nothing is refused for the size of its queue.
  *
  * <p>A thread reads the options and message counts of the queues about once a second; the admission adds the messages
  * it has let through since. If the database cannot be read, the last rules apply. A queue can exceed its

@@ -41,7 +41,8 @@ class LimitKeysTest {
             push(bridge, "\"partition\":\"order-1\",", "{\"tenant\":7}");
             String transaction = "{\"operations\":[{\"type\":\"push\",\"items\":[{\"queue\":\"work.mail\",\"payload\":"
                     + "{\"tenant\":\"transaction\"}}]}]}";
-            assertThat(bridge.post("/api/v1/transaction", transaction).statusCode()).isEqualTo(200);
+            assertThat(bridge.post("/api/v1/transaction", transaction).statusCode())
+                    .isEqualTo(200);
             await().untilAsserted(() -> assertThat(partitions())
                     .containsExactly("Default", "~@7/order-1", "~normal@acme", "~normal@transaction"));
         }

@@ -274,16 +274,14 @@ class AdmissionTest {
                         .as("before the rules are read")
                         .containsExactly("Default", "o-1", "Default");
                 admission.refresh();
-                assertThat(partitions(admission.admit(messages)))
-                        .containsExactly("~normal@acme", "~@7/o-1", "Default");
+                assertThat(partitions(admission.admit(messages))).containsExactly("~normal@acme", "~@7/o-1", "Default");
                 push(admission, messages);
                 admission
                         .acceptAgain(admission.admit(messages), Durability.BUFFERED)
                         .get(120, TimeUnit.SECONDS);
                 assertThat(loggedPartitions())
                         .as("also if the payload is encrypted, and only once")
-                        .containsExactly(
-                                "~normal@acme", "~@7/o-1", "Default", "~normal@acme", "~@7/o-1", "Default");
+                        .containsExactly("~normal@acme", "~@7/o-1", "Default", "~normal@acme", "~@7/o-1", "Default");
                 rules = List.of();
                 admission.refresh();
                 assertThat(partitions(admission.admit(messages))).containsExactly("Default", "o-1", "Default");

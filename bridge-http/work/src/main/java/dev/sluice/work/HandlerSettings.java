@@ -80,7 +80,15 @@ public record HandlerSettings(
     /** Sets how often and when a work that failed runs again. */
     public HandlerSettings retry(RetryPolicy value) {
         return new HandlerSettings(
-                concurrency, timeout, value, maxCrashes, defersRetries, maxAge, keepsResults, idempotencyWindow, limits);
+                concurrency,
+                timeout,
+                value,
+                maxCrashes,
+                defersRetries,
+                maxAge,
+                keepsResults,
+                idempotencyWindow,
+                limits);
     }
 
     /** Sets how many engines may die while a work is begun. */
@@ -109,7 +117,8 @@ public record HandlerSettings(
 
     /** Sets how long an idempotency key stays taken after its work finished. */
     public HandlerSettings idempotencyWindow(Duration value) {
-        return new HandlerSettings(concurrency, timeout, retry, maxCrashes, defersRetries, maxAge, keepsResults, value, limits);
+        return new HandlerSettings(
+                concurrency, timeout, retry, maxCrashes, defersRetries, maxAge, keepsResults, value, limits);
     }
 
     /**

@@ -21,7 +21,8 @@ import org.jspecify.annotations.Nullable;
  * @param payload JSON text in UTF-8; an enqueue checks it. Not copied: do not change it
  * @param priority the lane of a work without a key
  * @param key works with the same key run one after the other, in the order in which they were enqueued; null: none
- * @param limitKey whose limits and share count for the work, such as a tenant; null: what the limit key of the type says
+ * @param limitKey whose limits and share count for the work, such as a tenant; null: what the limit key of the type
+ *     says
  * @param idempotencyKey a further work of the type with this key is not enqueued, until some time after this one
  *     finished; null: none
  * @param runAt when the work is due; null: at once, or after the delay
@@ -92,12 +93,14 @@ public record Work(
 
     /** Sets the priority. Without effect on a work with a key. */
     public Work priority(PriorityLane value) {
-        return new Work(type, payload, value, key, limitKey, idempotencyKey, runAt, delay, deadline, coalescing, metadata);
+        return new Work(
+                type, payload, value, key, limitKey, idempotencyKey, runAt, delay, deadline, coalescing, metadata);
     }
 
     /** Sets the key. */
     public Work key(@Nullable String value) {
-        return new Work(type, payload, priority, value, limitKey, idempotencyKey, runAt, delay, deadline, coalescing, metadata);
+        return new Work(
+                type, payload, priority, value, limitKey, idempotencyKey, runAt, delay, deadline, coalescing, metadata);
     }
 
     /**
@@ -106,7 +109,8 @@ public record Work(
      * @throws IllegalArgumentException if it is empty
      */
     public Work limitKey(@Nullable String value) {
-        return new Work(type, payload, priority, key, value, idempotencyKey, runAt, delay, deadline, coalescing, metadata);
+        return new Work(
+                type, payload, priority, key, value, idempotencyKey, runAt, delay, deadline, coalescing, metadata);
     }
 
     /** Sets the idempotency key. */
@@ -116,12 +120,14 @@ public record Work(
 
     /** Sets when the work is due. */
     public Work runAt(@Nullable Instant value) {
-        return new Work(type, payload, priority, key, limitKey, idempotencyKey, value, delay, deadline, coalescing, metadata);
+        return new Work(
+                type, payload, priority, key, limitKey, idempotencyKey, value, delay, deadline, coalescing, metadata);
     }
 
     /** Sets how long the work waits before it is due. */
     public Work delay(@Nullable Duration value) {
-        return new Work(type, payload, priority, key, limitKey, idempotencyKey, runAt, value, deadline, coalescing, metadata);
+        return new Work(
+                type, payload, priority, key, limitKey, idempotencyKey, runAt, value, deadline, coalescing, metadata);
     }
 
     /**
@@ -129,17 +135,18 @@ public record Work(
      * but at most {@code longest} from the first one on. Each further work replaces the one that waits: only the last
      * one runs. Without effect on a work whose wait is over.
      *
-     * @throws IllegalArgumentException if {@code longest} is shorter than {@code quiet}, or the work has a time or delay
+     * @throws IllegalArgumentException if {@code longest} is shorter than {@code quiet}, or the work has a time or
+     *     delay
      */
     public Work debounce(String debounceKey, Duration quiet, Duration longest) {
-        return coalesce(new Coalescing(
-                debounceKey, requireNonNull(quiet, "quiet"), requireNonNull(longest, "longest")));
+        return coalesce(
+                new Coalescing(debounceKey, requireNonNull(quiet, "quiet"), requireNonNull(longest, "longest")));
     }
 
     /**
      * Conflates the work: only the latest value counts. While a work of the type with this conflation key is in its
-     * queue or runs, one more waits, and each further work replaces the one that waits. The work that is in its queue or
-     * runs is not touched, also if it waits for a retry. If the work has no key, the conflation key is its key.
+     * queue or runs, one more waits, and each further work replaces the one that waits. The work that is in its queue
+     * or runs is not touched, also if it waits for a retry. If the work has no key, the conflation key is its key.
      *
      * @throws IllegalArgumentException if the work has a time or delay
      */
@@ -148,18 +155,21 @@ public record Work(
     }
 
     private Work coalesce(Coalescing value) {
-        return new Work(type, payload, priority, key, limitKey, idempotencyKey, runAt, delay, deadline, value, metadata);
+        return new Work(
+                type, payload, priority, key, limitKey, idempotencyKey, runAt, delay, deadline, value, metadata);
     }
 
     /** Sets when it is too late to run the work. */
     public Work deadline(@Nullable Instant value) {
-        return new Work(type, payload, priority, key, limitKey, idempotencyKey, runAt, delay, value, coalescing, metadata);
+        return new Work(
+                type, payload, priority, key, limitKey, idempotencyKey, runAt, delay, value, coalescing, metadata);
     }
 
     /** Adds a text that travels with the work. */
     public Work metadata(String name, String value) {
         var all = new LinkedHashMap<>(metadata);
         all.put(name, value);
-        return new Work(type, payload, priority, key, limitKey, idempotencyKey, runAt, delay, deadline, coalescing, all);
+        return new Work(
+                type, payload, priority, key, limitKey, idempotencyKey, runAt, delay, deadline, coalescing, all);
     }
 }

@@ -27,7 +27,9 @@ public final class WorkEventJson {
                 + "}";
     }
 
-    /** Returns what says that events were dropped before the ones that follow: {@code {"event":"dropped","events":17}}. */
+    /**
+     * Returns what says that events were dropped before the ones that follow: {@code {"event":"dropped","events":17}}.
+     */
     public static String dropped(long events) {
         return "{\"event\":\"dropped\",\"events\":" + events + "}";
     }

@@ -25,12 +25,13 @@
  *   <dd>While a work with such a key is scheduled, a newer one replaces it. A row of {@code work_latest} names the
  *       newest work of each key.
  *   <dt>limit key
- *   <dd>Whose work it is, such as a tenant. Limits and shares of the workers count by limit key. It is a part of the name
- *       of the partition.
+ *   <dd>Whose work it is, such as a tenant. Limits and shares of the workers count by limit key. It is a part of the
+ *       name of the partition.
  *   <dt>room
  *   <dd>What a limit leaves for works that might begin. A claim takes room, and its end gives it back.
  *   <dt>line
- *   <dd>The partitions and items of a limit key that wait. A key has a turn while it has room and its line is not empty.
+ *   <dd>The partitions and items of a limit key that wait. A key has a turn while it has room and its line is not
+ *       empty.
  *   <dt>attempt
  *   <dd>A run of the handler that ended with a failure or a timeout.
  *   <dt>crash
@@ -59,12 +60,12 @@
  * ready. The transaction that finishes the work opens the partition again. So the works of a key run one at a time and
  * in order, on any number of engines.
  *
- * <p>A claim of a type with limits locks the row of the type in {@code work_limits} first, which says how many works run
- * and how many tokens are left. If the type has limit keys, the claim parks the ready cursors, puts their partitions into
- * the lines of their keys, and takes from the lines of the keys with the least turns. A claim or item names the row of
- * {@code work_limits} whose room it takes. The transaction that ends it, for whatever reason, gives the room back. So the
- * numbers are exact, and nothing counts works. The locks are taken in this order: rows of claims and items, the row of the
- * type, idempotency keys, cursors.
+ * <p>A claim of a type with limits locks the row of the type in {@code work_limits} first, which says how many works
+ * run and how many tokens are left. If the type has limit keys, the claim parks the ready cursors, puts their
+ * partitions into the lines of their keys, and takes from the lines of the keys with the least turns. A claim or item
+ * names the row of {@code work_limits} whose room it takes. The transaction that ends it, for whatever reason, gives
+ * the room back. So the numbers are exact, and nothing counts works. The locks are taken in this order: rows of claims
+ * and items, the row of the type, idempotency keys, cursors.
  *
  * <p>An engine renews its claims and items. If it dies, their leases end, and another engine finds them. What a claim
  * has left becomes items, each with one crash more. An item with two crashes runs alone: the engine runs nothing else

@@ -20,8 +20,8 @@ import org.jspecify.annotations.Nullable;
  * @param messages messages that count against the limit: scheduled messages, and stored messages that at least one
  *     group has not completed. A completed message behind an open one counts too. If the queue has no groups, all
  *     stored messages count. 0 if there is no limit
- * @param limitKey where the limit keys of messages are, which the bridge adds to the names of partitions; null: messages
- *     have none
+ * @param limitKey where the limit keys of messages are, which the bridge adds to the names of partitions; null:
+ *     messages have none
  * @param itemPriority whether the priority of a message counts
  */
 public record PushRule(

@@ -48,7 +48,8 @@ class PushRuleTest {
     @Test
     void nameThePlacesOfLimitKeys() {
         fixture.push(message("p", "1"));
-        fixture.postgres.execute("insert into sluice.work_types (queue, limit_key) values ('q', '/tenant'), ('none', '/x')");
+        fixture.postgres.execute(
+                "insert into sluice.work_types (queue, limit_key) values ('q', '/tenant'), ('none', '/x')");
         assertThat(reader.read()).containsExactly(new PushRule("q", false, 0, 0, LimitKey.parse("/tenant"), false));
         fixture.postgres.execute("update sluice.work_types set limit_key = null");
         assertThat(reader.read()).isEmpty();

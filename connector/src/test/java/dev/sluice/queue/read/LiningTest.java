@@ -121,8 +121,8 @@ class LiningTest {
     @Test
     void deletedMessagesArePassed() {
         sluice.push(message("p", "2"));
-        sluice.postgres.execute("update sluice.segments set has_deletions = true, payloads[1] = null"
-                + " where first_seq = 1");
+        sluice.postgres.execute(
+                "update sluice.segments set has_deletions = true, payloads[1] = null" + " where first_seq = 1");
         long partition = park().get(0).partitionId();
         FromLines first = take(partition, 1, false);
         assertThat(first.taken()).isEmpty();

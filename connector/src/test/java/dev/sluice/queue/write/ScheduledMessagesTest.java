@@ -148,8 +148,8 @@ class ScheduledMessagesTest extends WriterFixture {
                         withGeneratedId(waits.toString(), Duration.ofHours(1)),
                         withGeneratedId(stored.toString(), null)),
                 List.of());
-        long partition =
-                Long.parseLong(postgres.query("select id from sluice.partitions").get(0));
+        long partition = Long.parseLong(
+                postgres.query("select id from sluice.partitions").get(0));
         try (var session = new WriterSession(postgres.dataSource(), QueueWriterConfig.DEFAULTS)) {
             for (int time = 0; time < 2; time++) {
                 int expected = time == 0 ? 1 : 0;

@@ -266,9 +266,7 @@ final class Begun implements Run {
         if (phase != Phase.RUNNING || stop == Stop.NONE) {
             return false;
         }
-        return call == null
-                ? nanos.getAsLong() - interruptedNanos >= grace.toNanos()
-                : call.ignoresInterruptFor(grace);
+        return call == null ? nanos.getAsLong() - interruptedNanos >= grace.toNanos() : call.ignoresInterruptFor(grace);
     }
 
     @Override

@@ -112,8 +112,8 @@ final class Claims {
         return claim(
                 type,
                 state,
-                (connection, ids) -> new Rows(
-                        findAlone(connection, type, state).stream().toList(), List.of(), List.of(), null));
+                (connection, ids) ->
+                        new Rows(findAlone(connection, type, state).stream().toList(), List.of(), List.of(), null));
     }
 
     private Optional<Item> findAlone(Connection connection, HandledType type, TypeRows.State state)
@@ -246,16 +246,15 @@ final class Claims {
         for (Item item : rows.items()) {
             String errors = item.errors() == null ? null : cipher.open(type.queue(), item.errors());
             String report = earlier.get(item.message().id());
-            var history =
-                    new History(
-                            null,
-                            item.closes(),
-                            item.limited(),
-                            item.attempts(),
-                            item.crashes(),
-                            item.snoozes(),
-                            errors,
-                            report);
+            var history = new History(
+                    null,
+                    item.closes(),
+                    item.limited(),
+                    item.attempts(),
+                    item.crashes(),
+                    item.snoozes(),
+                    errors,
+                    report);
             begun.add(new Begun(type, opened(item.message()), history, reports, nanos));
         }
         for (int i = 0; i < rows.taken().size(); i++) {
@@ -297,7 +296,8 @@ final class Claims {
         Instant now = needsTime ? tables.types().now(connection) : Instant.EPOCH;
         var ended = new ArrayList<Ended>();
         for (Begun each : begun) {
-            Verdict verdict = cancelled.contains(each.id().value()) ? Verdict.Finish.cancelled() : Refusal.of(each, now);
+            Verdict verdict =
+                    cancelled.contains(each.id().value()) ? Verdict.Finish.cancelled() : Refusal.of(each, now);
             if (verdict != null && each.giveUp()) {
                 ended.add(new Ended(each, verdict));
             }

@@ -58,7 +58,11 @@ final class Coalescer {
      * @param window how long its idempotency key stays taken after it was replaced
      */
     record Candidate(
-            NewMessage message, LatestKey key, Coalescing how, @Nullable String idempotencyKey, Duration window) {}
+            NewMessage message,
+            LatestKey key,
+            Coalescing how,
+            @Nullable String idempotencyKey,
+            Duration window) {}
 
     /**
      * What becomes of the candidates of a transaction.
@@ -102,7 +106,12 @@ final class Coalescer {
                 oldest.put(each.key(), each.message().id());
             } else {
                 replaced.put(each.message().id(), before.message().id());
-                finish(gone, before.key(), before.idempotencyKey(), before.message().id(), before.window());
+                finish(
+                        gone,
+                        before.key(),
+                        before.idempotencyKey(),
+                        before.message().id(),
+                        before.window());
             }
         }
         Map<LatestKey, Entered> entered = rows.enter(

@@ -133,8 +133,9 @@ final class Engine {
     /** Lets works run that wait for works which somebody has deleted. */
     private void releaseForgotten() {
         int released = tables.transactions()
-                .run("could not look for works that wait for deleted ones", connection -> tables.latest()
-                        .releaseForgotten(connection, FORGOTTEN, HOUSEKEEPING_ROWS));
+                .run(
+                        "could not look for works that wait for deleted ones",
+                        connection -> tables.latest().releaseForgotten(connection, FORGOTTEN, HOUSEKEEPING_ROWS));
         if (released > 0) {
             log.info("Released works that waited for deleted works works={}", released);
             dispatcher.lookAgain();
@@ -168,7 +169,10 @@ final class Engine {
         int wrong =
                 tables.transactions().run(what, connection -> tables.limits().count(connection, state.queueId()));
         if (wrong > 0) {
-            log.warn("Corrected how many works run, by the works that engines hold type={} limits={}", type.name(), wrong);
+            log.warn(
+                    "Corrected how many works run, by the works that engines hold type={} limits={}",
+                    type.name(),
+                    wrong);
         }
         tables.transactions()
                 .repeat(

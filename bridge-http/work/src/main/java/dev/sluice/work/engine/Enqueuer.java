@@ -325,7 +325,10 @@ final class Enqueuer {
         works.forEach(each -> queues.add(each.message().queue()));
         for (int i = 0; i < results.size(); i++) {
             if (!results.get(i).isDuplicate()) {
-                tellEnqueued(works.get(i).work().type(), results.get(i).id(), results.get(i).replaced());
+                tellEnqueued(
+                        works.get(i).work().type(),
+                        results.get(i).id(),
+                        results.get(i).replaced());
             }
         }
         written.accept(queues);

@@ -14,7 +14,6 @@ import dev.sluice.work.store.LimitRows.Used;
 import dev.sluice.work.store.LimitRows.UsedByType;
 import dev.sluice.work.store.LimitRows.UsedRoom;
 import dev.sluice.work.store.LimitRules.Rule;
-import dev.sluice.work.store.LineRows;
 import dev.sluice.work.store.LineRows.DueItem;
 import dev.sluice.work.store.LineRows.First;
 import dev.sluice.work.store.LineRows.InLine;
@@ -143,13 +142,7 @@ final class LimitedClaims {
             int room = Math.min(wanted, ofType.room());
             if (room > 0 && wantsItems) {
                 items.addAll(tables.items()
-                        .claim(
-                                connection,
-                                type.itemQueue(state),
-                                room,
-                                owner,
-                                settings.lease(),
-                                LimitRows.TYPE));
+                        .claim(connection, type.itemQueue(state), room, owner, settings.lease(), LimitRows.TYPE));
             }
             int left = room - items.size();
             if (left > 0 && wantsMessages) {
@@ -199,8 +192,8 @@ final class LimitedClaims {
         void takeByTurns(int wanted) throws SQLException {
             int room = Math.min(wanted, ofType.room());
             for (int round = 0; room > 0 && round < ROUNDS; round++) {
-                List<Used> picked = tables.limits()
-                        .pick(connection, state.queueId(), state.queue(), Math.max(room, PICKED));
+                List<Used> picked =
+                        tables.limits().pick(connection, state.queueId(), state.queue(), Math.max(room, PICKED));
                 if (picked.isEmpty()) {
                     return;
                 }
@@ -341,8 +334,7 @@ final class LimitedClaims {
     /** Claims an item that must run alone. If there is no room, the item waits a second. */
     Optional<Item> findAlone(Connection connection, HandledType type, TypeRows.State state) throws SQLException {
         var claim = new Claim(connection, type, state);
-        Optional<Item> found =
-                tables.items().claimAlone(connection, type.itemQueue(state), owner, settings.lease());
+        Optional<Item> found = tables.items().claimAlone(connection, type.itemQueue(state), owner, settings.lease());
         if (found.isEmpty()) {
             return found;
         }
@@ -354,13 +346,7 @@ final class LimitedClaims {
         Allowance key = used == null ? null : new Allowance(used, claim.rule(used), claim.now);
         if (claim.ofType.room() == 0 || (key != null && key.room() == 0)) {
             var later = new Later(
-                    item.place(),
-                    ALONE_WAIT,
-                    null,
-                    item.closes(),
-                    item.attempts(),
-                    item.snoozes(),
-                    item.errors());
+                    item.place(), ALONE_WAIT, null, item.closes(), item.attempts(), item.snoozes(), item.errors());
             tables.items().putOff(connection, List.of(later), owner);
             return Optional.empty();
         }

@@ -98,8 +98,8 @@ public final class Operations {
                 new Enqueuer(dataSource, tables, settings, this::written, this::scheduled, events, this::window);
         this.room = new Room(settings.maxQueueSize(), settings.blocksWhenFull(), this::waiting, nanos);
         var types = new ArrayList<HandledType>();
-        handlers.forEach((type, each) ->
-                types.add(new HandledType(type, each.handler(), each.batching(), each.settings())));
+        handlers.forEach(
+                (type, each) -> types.add(new HandledType(type, each.handler(), each.batching(), each.settings())));
         this.engine = new Engine(dataSource, tables, settings, types, nanos, events, enqueuer::releaseDue);
         this.wakeUps = settings.listens() ? new WakeUps(dataSource, settings.schema(), this::heard) : null;
     }
@@ -151,11 +151,7 @@ public final class Operations {
         return limit == null || limit.equals(Limit.NONE)
                 ? null
                 : new LimitRules.Rule(
-                        limit.concurrency(),
-                        limit.rate(),
-                        limit.period().toMillis(),
-                        limit.burst(),
-                        limit.weight());
+                        limit.concurrency(), limit.rate(), limit.period().toMillis(), limit.burst(), limit.weight());
     }
 
     /** Sets the limit of a type; null: as its handler is set up. */
@@ -177,8 +173,8 @@ public final class Operations {
         LimitRules.Rule rule = limit == null ? null : Objects.requireNonNullElse(rule(limit), LimitRules.Rule.NONE);
         change(type, (connection, queue) -> {
             boolean isChanged = tables.limits().setRule(connection, queue, name, true, rule);
-            Optional<TypeRows.State> state = tables.types().load(connection, List.of(queue)).stream()
-                    .findFirst();
+            Optional<TypeRows.State> state =
+                    tables.types().load(connection, List.of(queue)).stream().findFirst();
             if (isChanged && state.isPresent()) {
                 tables.limits().turnAll(connection, state.get().queueId());
             }
@@ -341,8 +337,7 @@ public final class Operations {
         }
         String conflationKey = headers.get(Begun.CONFLATION_HEADER);
         if (conflationKey != null) {
-            tables.latest()
-                    .finish(connection, List.of(new EndedWork(state.queueId(), conflationKey, id.value())));
+            tables.latest().finish(connection, List.of(new EndedWork(state.queueId(), conflationKey, id.value())));
         }
         if (work.closes()) {
             tables.taking().open(connection, Types.GROUP, List.of(work.partitionId()));

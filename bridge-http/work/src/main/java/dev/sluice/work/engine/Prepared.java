@@ -7,4 +7,7 @@ import org.jspecify.annotations.Nullable;
 
 /** A work as its queue takes it, and its idempotency key. */
 record Prepared(
-        Work work, NewMessage message, long queueId, @Nullable NewKey key) {}
+        Work work,
+        NewMessage message,
+        long queueId,
+        @Nullable NewKey key) {}

@@ -222,7 +222,9 @@ final class Settlement {
 
     private static boolean needsTime(Ended each) {
         boolean isKept = !(each.verdict() instanceof Verdict.Finish);
-        return isKept && (Verdict.failureOf(each.verdict()) != null || !each.begun().report().isEmpty());
+        return isKept
+                && (Verdict.failureOf(each.verdict()) != null
+                        || !each.begun().report().isEmpty());
     }
 
     /** Opens the partitions of keys whose works no longer close them. */

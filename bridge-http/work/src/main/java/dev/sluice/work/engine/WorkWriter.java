@@ -151,8 +151,7 @@ final class WorkWriter implements AutoCloseable {
 
     private Candidate candidate(NewMessage message, long queueId, Coalescing how, @Nullable String idempotencyKey) {
         Duration window = windows.apply(Types.ofQueue(message.queue()));
-        return new Candidate(
-                message, new LatestKey(queueId, how.conflates(), how.key()), how, idempotencyKey, window);
+        return new Candidate(message, new LatestKey(queueId, how.conflates(), how.key()), how, idempotencyKey, window);
     }
 
     /** Works that were moved from the outbox, and what they have replaced. */
@@ -213,11 +212,8 @@ final class WorkWriter implements AutoCloseable {
             Replaces how = each.replaces();
             Long queueId = ids.get(message.queue());
             if (how != null && queueId != null) {
-                String key = cipher
-                        .open(message.queue(), message.headers())
-                        .get(Begun.KEY_HEADER);
-                candidates.add(candidate(
-                        message, queueId, new Coalescing(how.key(), how.quiet(), how.longest()), key));
+                String key = cipher.open(message.queue(), message.headers()).get(Begun.KEY_HEADER);
+                candidates.add(candidate(message, queueId, new Coalescing(how.key(), how.quiet(), how.longest()), key));
             }
         }
         return candidates;

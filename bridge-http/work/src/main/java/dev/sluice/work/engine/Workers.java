@@ -148,8 +148,9 @@ final class Workers {
     private void run(BatchHandler handler, Call call) {
         List<Begun> started = call.start();
         started.forEach(each -> events.tell(WorkEvent.Kind.STARTED, each, null));
-        List<Verdict> verdicts =
-                started.isEmpty() ? List.of() : runner.run(handler, started, started.get(0).type()::ran);
+        List<Verdict> verdicts = started.isEmpty()
+                ? List.of()
+                : runner.run(handler, started, started.get(0).type()::ran);
         call.end();
         for (int i = 0; i < started.size(); i++) {
             if (started.get(i).giveUp()) {
@@ -250,8 +251,7 @@ final class Workers {
         int taken = types.stream()
                 .mapToInt(each -> each.running + each.waiting.full())
                 .sum();
-        int free = Math.min(
-                type.limit(concurrency) - type.running - type.waiting.full(), concurrency - taken);
+        int free = Math.min(type.limit(concurrency) - type.running - type.waiting.full(), concurrency - taken);
         if (!type.isBatched()) {
             return free;
         }

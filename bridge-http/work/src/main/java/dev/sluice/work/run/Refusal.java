@@ -27,9 +27,7 @@ public final class Refusal {
             return new Verdict.Bury("deadline: it was " + deadline, null);
         }
         boolean isFirst = run.attempt() == 1 && run.snoozes() == 0;
-        if (isFirst
-                && settings.maxAge() != null
-                && now.isAfter(run.createdAt().plus(settings.maxAge()))) {
+        if (isFirst && settings.maxAge() != null && now.isAfter(run.createdAt().plus(settings.maxAge()))) {
             return new Verdict.Bury(
                     "too old: created at " + run.createdAt() + ", may begin within " + settings.maxAge(), null);
         }

@@ -135,8 +135,7 @@ public final class Runner {
         return decided;
     }
 
-    private Verdict decide(
-            BatchHandler.Item item, Run run, Map<WorkId, Outcome> outcomes, @Nullable Throwable thrown) {
+    private Verdict decide(BatchHandler.Item item, Run run, Map<WorkId, Outcome> outcomes, @Nullable Throwable thrown) {
         Outcome outcome = outcomes.get(item.id());
         Throwable error = thrown != null || outcome != null
                 ? thrown

@@ -46,7 +46,10 @@ public final class ClaimRows {
      * @param room what the claim gives back; null: it took none
      */
     public record Recovered(
-            long partitionId, boolean opens, int works, @Nullable UsedRoom room) {}
+            long partitionId,
+            boolean opens,
+            int works,
+            @Nullable UsedRoom room) {}
 
     /** Adds claims. */
     public void insert(Connection connection, List<NewClaim> claims, UUID owner, Duration lease) throws SQLException {

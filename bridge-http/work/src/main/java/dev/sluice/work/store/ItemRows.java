@@ -281,11 +281,10 @@ public final class ItemRows {
                 .on(connection, "cancel-waiting")
                 .set("queue", queueId)
                 .set("id", messageId)
-                .first(row ->
-                        new Cancelled(
-                                row.getLong("partition_id"),
-                                row.getBoolean("closes"),
-                                row.getString("headers"),
-                                row.getString("limited")));
+                .first(row -> new Cancelled(
+                        row.getLong("partition_id"),
+                        row.getBoolean("closes"),
+                        row.getString("headers"),
+                        row.getString("limited")));
     }
 }

@@ -304,8 +304,7 @@ public final class LimitRows {
      * @param rule the rule of each key
      * @return how many were deleted
      */
-    public int deleteIdle(Connection connection, long queueId, String queue, Rule rule, int limit)
-            throws SQLException {
+    public int deleteIdle(Connection connection, long queueId, String queue, Rule rule, int limit) throws SQLException {
         lock(connection, queueId);
         return statements
                 .on(connection, "delete-idle")

@@ -7,16 +7,15 @@ import java.util.List;
 
 /** Deletes rows of works whose queues were deleted. Reads whole tables, so it runs rarely. */
 public final class Orphans {
-    private static final List<String> STATEMENTS =
-            List.of(
-                    "delete-claims",
-                    "delete-items",
-                    "delete-keys",
-                    "delete-cancels",
-                    "delete-progress",
-                    "delete-limits",
-                    "delete-lines",
-                    "delete-latest");
+    private static final List<String> STATEMENTS = List.of(
+            "delete-claims",
+            "delete-items",
+            "delete-keys",
+            "delete-cancels",
+            "delete-progress",
+            "delete-limits",
+            "delete-lines",
+            "delete-latest");
 
     private final Statements statements;
 

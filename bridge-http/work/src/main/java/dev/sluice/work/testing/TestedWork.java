@@ -133,7 +133,14 @@ final class TestedWork implements Run {
     /** Returns what a test sees of the work. */
     WorkState state() {
         return new WorkState(
-                status, attempts, crashes, snoozes, status == WorkStatus.WAITING ? dueAt : null, result, reason, errors);
+                status,
+                attempts,
+                crashes,
+                snoozes,
+                status == WorkStatus.WAITING ? dueAt : null,
+                result,
+                reason,
+                errors);
     }
 
     DeadLetter deadLetter() {
@@ -154,7 +161,11 @@ final class TestedWork implements Run {
     @Override
     public Work work() {
         return Run.handled(
-                work.type(), work.payload(), work.key(), work.idempotencyKey(), work.deadline(), work.metadata());
+                work.type(),
+                work.payload(),
+                new Run.Keys(work.key(), work.limitKey(), work.idempotencyKey()),
+                work.deadline(),
+                work.metadata());
     }
 
     @Override

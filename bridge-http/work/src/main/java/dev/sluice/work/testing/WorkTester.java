@@ -189,8 +189,7 @@ public final class WorkTester {
         old.ifPresent(each -> {
             each.end(Verdict.Finish.cancelled());
             ended(each);
-            events.add(new WorkEvent(
-                    Kind.CANCELLED, work.type(), each.id(), 0, "replaced by " + tested.id()));
+            events.add(new WorkEvent(Kind.CANCELLED, work.type(), each.id(), 0, "replaced by " + tested.id()));
         });
         return old.map(TestedWork::id).orElse(null);
     }
@@ -201,9 +200,7 @@ public final class WorkTester {
 
     /** Returns whether a work has not been stored in its queue yet. */
     private boolean isScheduled(TestedWork work) {
-        return work.status == WorkStatus.WAITING
-                && !work.hasRun
-                && (work.dueAt == null || work.dueAt.isAfter(now));
+        return work.status == WorkStatus.WAITING && !work.hasRun && (work.dueAt == null || work.dueAt.isAfter(now));
     }
 
     private Stream<TestedWork> unfinished() {
@@ -269,10 +266,12 @@ public final class WorkTester {
     /** Returns the next time at which a work is due, or the call of a batch handler; null: never. */
     private @Nullable Instant nextDue() {
         return unfinished()
-                .filter(each -> each.dueAt != null && !paused.contains(each.type().name()))
+                .filter(each ->
+                        each.dueAt != null && !paused.contains(each.type().name()))
                 .flatMap(each -> Stream.of(
                         Objects.requireNonNull(each.dueAt),
-                        Objects.requireNonNull(each.dueAt).plus(each.type().batching().linger())))
+                        Objects.requireNonNull(each.dueAt)
+                                .plus(each.type().batching().linger())))
                 .filter(each -> each.isAfter(now))
                 .min(Comparator.naturalOrder())
                 .orElse(null);

@@ -280,9 +280,9 @@ class BatchTest extends WorkFixture {
         untilNothingIsLeft();
         for (int key = 0; key < 3; key++) {
             int of = key;
-            assertThat(calls).allSatisfy(call -> assertThat(call.stream()
-                            .filter(each -> Integer.parseInt(each) % 3 == of))
-                    .hasSizeLessThanOrEqualTo(1));
+            assertThat(calls)
+                    .allSatisfy(call -> assertThat(call.stream().filter(each -> Integer.parseInt(each) % 3 == of))
+                            .hasSizeLessThanOrEqualTo(1));
             assertThat(calls.stream()
                             .flatMap(List::stream)
                             .map(Integer::parseInt)
@@ -415,8 +415,8 @@ class BatchTest extends WorkFixture {
                 .batchHandler(
                         "rows",
                         items -> {
-                            items.forEach(item -> attempts.add(
-                                    item.context().attempt() + "/" + item.context().crashes()));
+                            items.forEach(item -> attempts.add(item.context().attempt() + "/"
+                                    + item.context().crashes()));
                             return BatchHandler.all(items, Outcome.done());
                         },
                         Batching.ofSize(10),

@@ -73,8 +73,8 @@ class CoalescingTest extends WorkFixture {
         long since = 0;
         for (int i = 0; i < 5; i++) {
             since = System.nanoTime();
-            Enqueued each = work.enqueue(
-                    Work.of("bounce", Integer.toString(i)).debounce("k", quiet, Duration.ofMinutes(1)));
+            Enqueued each =
+                    work.enqueue(Work.of("bounce", Integer.toString(i)).debounce("k", quiet, Duration.ofMinutes(1)));
             assertThat(each.isDuplicate()).isFalse();
             assertThat(each.replaced()).isEqualTo(last);
             last = each.id();
@@ -171,7 +171,9 @@ class CoalescingTest extends WorkFixture {
                 Work.of("a", "5").conflate("k")));
         assertThat(postgres.query("select payload from sluice.scheduled order by payload"))
                 .containsExactly("1", "2", "3");
-        assertThat(work.waiting("a")).as("only the last work of a call is stored").isEqualTo(1);
+        assertThat(work.waiting("a"))
+                .as("only the last work of a call is stored")
+                .isEqualTo(1);
         assertThat(postgres.query("select payload from sluice.messages")).containsExactly("5");
     }
 
@@ -240,11 +242,10 @@ class CoalescingTest extends WorkFixture {
         assertThat(work.enqueue(debounced(2).idempotencyKey("two")))
                 .isEqualTo(new Enqueued(second.id(), true, false, null));
         assertThat(postgres.query("select payload from sluice.scheduled")).containsExactly("2");
-        assertThat(postgres.query("select key, finished_at is null, expires_at > now() from sluice.work_keys"
-                        + " order by key"))
+        assertThat(postgres.query(
+                        "select key, finished_at is null, expires_at > now() from sluice.work_keys" + " order by key"))
                 .containsExactly("one|f|t", "two|t|null");
-        assertThatThrownBy(() -> work.enqueue(
-                        List.of(debounced(3), debounced(4).idempotencyKey("two"))))
+        assertThatThrownBy(() -> work.enqueue(List.of(debounced(3), debounced(4).idempotencyKey("two"))))
                 .isInstanceOf(KeyConflictException.class);
         assertThat(postgres.query("select payload from sluice.scheduled"))
                 .as("all or none")
@@ -292,7 +293,8 @@ class CoalescingTest extends WorkFixture {
             work.enqueue(Work.of("latest", "\"value " + i + "\"").conflate("k"));
         }
         try (Connection connection = postgres.dataSource().getConnection()) {
-            work.enqueue(connection, Work.of("latest", "\"value 4\"").conflate("k").idempotencyKey("four"));
+            work.enqueue(
+                    connection, Work.of("latest", "\"value 4\"").conflate("k").idempotencyKey("four"));
         }
         untilRows("select count(*) from sluice.work_outbox", "0");
         assertThat(postgres.query("select payload like '{\"encrypted\":%', headers like '%conflation%' from"

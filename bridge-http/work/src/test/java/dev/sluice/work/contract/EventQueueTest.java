@@ -30,13 +30,13 @@ class EventQueueTest extends WorkFixture {
             .maxAttempts(2));
 
     private List<String> events() {
-        return postgres.query("select payload from sluice.messages where queue = 'sluice.events' order by partition, seq");
+        return postgres.query(
+                "select payload from sluice.messages where queue = 'sluice.events' order by partition, seq");
     }
 
     private long written() {
-        return Long.parseLong(
-                postgres.query("select count(*) from sluice.messages where queue = 'sluice.events'")
-                        .get(0));
+        return Long.parseLong(postgres.query("select count(*) from sluice.messages where queue = 'sluice.events'")
+                .get(0));
     }
 
     @Test
@@ -82,8 +82,7 @@ class EventQueueTest extends WorkFixture {
         until(() -> written() == 2);
         work.pause("calm");
         until(() -> written() == 3);
-        assertThat(events().stream().map(EventQueueTest::kind))
-                .containsExactly("completed", "completed", "paused");
+        assertThat(events().stream().map(EventQueueTest::kind)).containsExactly("completed", "completed", "paused");
     }
 
     private static String kind(String json) {
@@ -98,10 +97,8 @@ class EventQueueTest extends WorkFixture {
     @Test
     void whatFindsNoRoomIsDroppedAndSaidAndWorksAreNotDelayed() throws Exception {
         var done = new AtomicInteger();
-        WorkBuffer work = start(builder()
-                .eventBuffer(50)
-                .eventQueue(Set.of(Kind.COMPLETED))
-                .handler("calm", (each, context) -> {
+        WorkBuffer work = start(
+                builder().eventBuffer(50).eventQueue(Set.of(Kind.COMPLETED)).handler("calm", (each, context) -> {
                     done.incrementAndGet();
                     return Outcome.done();
                 }));
@@ -141,9 +138,8 @@ class EventQueueTest extends WorkFixture {
 
     @Test
     void aCloseDeliversWhatHasHappened() throws Exception {
-        WorkBuffer work = start(builder()
-                .eventQueue(Set.of(Kind.COMPLETED))
-                .handler("calm", (each, context) -> Outcome.done()));
+        WorkBuffer work =
+                start(builder().eventQueue(Set.of(Kind.COMPLETED)).handler("calm", (each, context) -> Outcome.done()));
         work.enqueue(IntStream.range(0, 500)
                 .mapToObj(i -> Work.of("calm", Integer.toString(i)))
                 .toList());

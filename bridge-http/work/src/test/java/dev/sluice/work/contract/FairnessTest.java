@@ -50,10 +50,7 @@ class FairnessTest extends WorkFixture {
     void tenWorksOfATenantStartWithinASecondBehindThoseOfAnother(int large, boolean keyed) throws Exception {
         WorkBuffer work = start(builder()
                 .concurrency(10)
-                .handler(
-                        "t",
-                        (each, context) -> handle(each, 20),
-                        HandlerSettings.DEFAULT.limitKey("/tenant")));
+                .handler("t", (each, context) -> handle(each, 20), HandlerSettings.DEFAULT.limitKey("/tenant")));
         for (int first = 0; first < large; first += BATCH) {
             work.enqueue(works("large", first, Math.min(BATCH, large - first), keyed));
         }

@@ -19,8 +19,8 @@ import java.util.concurrent.TimeUnit;
 
 /**
  * A program of its own with an engine whose limit keys have a limit of one each. Its handler notes in the table
- * {@code inside} that a work of the key runs, and in {@code two_at_a_time} if another one does, unless its process is in
- * {@code killed}. The payload says how long a work takes in ms.
+ * {@code inside} that a work of the key runs, and in {@code two_at_a_time} if another one does, unless its process is
+ * in {@code killed}. The payload says how long a work takes in ms.
  */
 final class LimitedPool {
     static final String TABLES = "create table inside (key text primary key, pid bigint);"

@@ -30,7 +30,8 @@ class LimitsOfProcessesTest extends WorkFixture {
     }
 
     private int runs() {
-        return Integer.parseInt(postgres.query("select count(distinct id) from runs").get(0));
+        return Integer.parseInt(
+                postgres.query("select count(distinct id) from runs").get(0));
     }
 
     @Test

@@ -24,8 +24,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** Concurrency and rates hold on all engines together, by type and by limit key. */
 class LimitsTest extends WorkFixture {
     /** Notes each time that works begin: when, by the clock that the limits use, and how many. */
-    private static final String BEGUN =
-            """
+    private static final String BEGUN = """
             create table begun (name text, at timestamptz, works bigint);
             create function note() returns trigger language plpgsql as $$ begin
               if new.running > old.running then
@@ -262,7 +261,8 @@ class LimitsTest extends WorkFixture {
         WorkBuffer producer = start(builder());
         producer.enqueue(Work.of("t", "{\"tenant\": \"a/b\"}"));
         producer.enqueue(Work.of("t", "{\"tenant\": 17}").key("order-1"));
-        producer.enqueue(Work.of("t", "{\"tenant\": \"other\"}").limitKey("given").key("~x"));
+        producer.enqueue(
+                Work.of("t", "{\"tenant\": \"other\"}").limitKey("given").key("~x"));
         producer.enqueue(Work.of("t", "{}"));
         producer.enqueue(Work.of("t", "{\"tenant\": true}").delay(Duration.ofMillis(1)));
         try (var connection = postgres.dataSource().getConnection()) {
@@ -311,6 +311,8 @@ class LimitsTest extends WorkFixture {
         start(builder()).enqueue(works);
         until(() -> runs.size() == 60 && runs.values().stream().allMatch(count -> count.get() == 3));
         untilNoRoomIsUsed();
-        assertThat(most).hasSize(4).allSatisfy((tenant, count) -> assertThat(count).hasValue(1));
+        assertThat(most)
+                .hasSize(4)
+                .allSatisfy((tenant, count) -> assertThat(count).hasValue(1));
     }
 }

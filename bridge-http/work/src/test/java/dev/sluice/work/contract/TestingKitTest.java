@@ -35,7 +35,9 @@ class TestingKitTest extends WorkFixture {
             .jitter(0)
             .maxAttempts(3)
             .neverOn(UnsupportedOperationException.class)
-            .on(ArithmeticException.class, RetryPolicy.ofWaits(Duration.ofMillis(5)).jitter(0));
+            .on(
+                    ArithmeticException.class,
+                    RetryPolicy.ofWaits(Duration.ofMillis(5)).jitter(0));
     private static final HandlerSettings SETTINGS =
             HandlerSettings.DEFAULT.retry(POLICY).keepResults().timeout(Duration.ofMillis(200));
 
@@ -124,8 +126,25 @@ class TestingKitTest extends WorkFixture {
     }
 
     private static final List<String> SCRIPTS = List.of(
-            "done", "before", "after", "invalid", "fails", "never", "by-type", "error-dead", "error-done", "error-retry",
-            "error-throws", "null", "slow", "longer", "retry", "retry-for-ever", "snooze", "dead", "cancel");
+            "done",
+            "before",
+            "after",
+            "invalid",
+            "fails",
+            "never",
+            "by-type",
+            "error-dead",
+            "error-done",
+            "error-retry",
+            "error-throws",
+            "null",
+            "slow",
+            "longer",
+            "retry",
+            "retry-for-ever",
+            "snooze",
+            "dead",
+            "cancel");
 
     /** A batch handler that gives each work another outcome, and one none. */
     private static Map<WorkId, Outcome> mixed(List<BatchHandler.Item> items) {
@@ -147,11 +166,10 @@ class TestingKitTest extends WorkFixture {
 
     private static List<Work> works() {
         var works = new ArrayList<Work>();
-        SCRIPTS.forEach(script ->
-                works.add(Work.of("scripted", '"' + script + '"').idempotencyKey(script)));
-        works.add(Work.of("scripted", "\"done\"")
-                .idempotencyKey("late")
-                .deadline(Instant.parse("1999-01-01T00:00:00Z")));
+        SCRIPTS.forEach(
+                script -> works.add(Work.of("scripted", '"' + script + '"').idempotencyKey(script)));
+        works.add(
+                Work.of("scripted", "\"done\"").idempotencyKey("late").deadline(Instant.parse("1999-01-01T00:00:00Z")));
         works.add(Work.of("aged", "\"done\"").idempotencyKey("aged").delay(Duration.ofMillis(50)));
         for (int i = 1; i <= 4; i++) {
             works.add(Work.of("mixed", Integer.toString(i)).idempotencyKey("mixed " + i));
@@ -195,10 +213,11 @@ class TestingKitTest extends WorkFixture {
         for (DeadLetter dead : tester[0].deadLetters()) {
             results.add(
                     names.get(dead.id()),
-                    comparable(dead.reason() + "|" + dead.retries() + "|" + lines(dead.errors()) + "|"
-                            + dead.progress()));
+                    comparable(
+                            dead.reason() + "|" + dead.retries() + "|" + lines(dead.errors()) + "|" + dead.progress()));
         }
-        names.forEach((id, name) -> results.add(name, "result " + tester[0].state(id).result()));
+        names.forEach(
+                (id, name) -> results.add(name, "result " + tester[0].state(id).result()));
         return results;
     }
 
@@ -231,7 +250,8 @@ class TestingKitTest extends WorkFixture {
             int end = row.indexOf('|');
             results.add(names.get(WorkId.of(row.substring(0, end))), comparable(row.substring(end + 1)));
         }
-        for (String row : postgres.query("select key || '|result ' || coalesce(result, 'null') from sluice.work_keys")) {
+        for (String row :
+                postgres.query("select key || '|result ' || coalesce(result, 'null') from sluice.work_keys")) {
             results.add(row.substring(0, row.indexOf('|')), row.substring(row.indexOf('|') + 1));
         }
         return results;

@@ -65,7 +65,9 @@ class AllowanceTest {
         assertThat(after(change, rule, change.due()).room()).isEqualTo(1);
         assertThat(after(change, rule, START + 0.35).room()).isEqualTo(3);
         assertThat(after(change, rule, START + 1000).room()).isEqualTo(4);
-        assertThat(after(change, rule, START - 50).room()).as("the clock went back").isZero();
+        assertThat(after(change, rule, START - 50).room())
+                .as("the clock went back")
+                .isZero();
         assertThat(after(change, new Rule(0, 10, 1000, 2, 1), START + 1000).room())
                 .as("the burst was lowered")
                 .isEqualTo(2);

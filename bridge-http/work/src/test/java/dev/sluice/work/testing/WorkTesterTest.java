@@ -11,7 +11,6 @@ import dev.sluice.work.Handler;
 import dev.sluice.work.HandlerSettings;
 import dev.sluice.work.KeyConflictException;
 import dev.sluice.work.Outcome;
-import dev.sluice.work.RetryPolicy;
 import dev.sluice.work.Work;
 import dev.sluice.work.WorkEvent.Kind;
 import dev.sluice.work.WorkId;
@@ -53,17 +52,17 @@ class WorkTesterTest {
         assertThat(tester.state(id).dueAt()).isEqualTo(start.plusSeconds(1));
         assertThat(tester.advance(Duration.ofMillis(999))).isZero();
         assertThat(tester.advance(Duration.ofMillis(1))).isEqualTo(1);
-        assertThat(tester.state(id)).extracting(WorkState::status, WorkState::attempts).containsExactly(
-                WorkStatus.WAITING, 2);
+        assertThat(tester.state(id))
+                .extracting(WorkState::status, WorkState::attempts)
+                .containsExactly(WorkStatus.WAITING, 2);
         assertThat(tester.runAll()).isEqualTo(3);
-        assertThat(tester.runs(id)).extracting(TestedRun::at).containsExactly(
-                start,
-                start.plusSeconds(1),
-                start.plusSeconds(3),
-                start.plusSeconds(7),
-                start.plusSeconds(15));
-        assertThat(tester.runs(id)).extracting(TestedRun::outcome).containsExactly(
-                Kind.RETRIED, Kind.RETRIED, Kind.RETRIED, Kind.RETRIED, Kind.DEAD_LETTERED);
+        assertThat(tester.runs(id))
+                .extracting(TestedRun::at)
+                .containsExactly(
+                        start, start.plusSeconds(1), start.plusSeconds(3), start.plusSeconds(7), start.plusSeconds(15));
+        assertThat(tester.runs(id))
+                .extracting(TestedRun::outcome)
+                .containsExactly(Kind.RETRIED, Kind.RETRIED, Kind.RETRIED, Kind.RETRIED, Kind.DEAD_LETTERED);
         assertThat(tester.deadLetters()).singleElement().satisfies(dead -> {
             assertThat(dead.reason()).isEqualTo("failed 5 times: java.lang.IllegalStateException: no luck");
             assertThat(dead.retries()).isEqualTo(4);
@@ -74,8 +73,7 @@ class WorkTesterTest {
 
     @Test
     void theJitterIsThatOfTheTest() {
-        WorkTester tester =
-                WorkTester.builder().handler("t", FAILS).jitter(0.5).build();
+        WorkTester tester = WorkTester.builder().handler("t", FAILS).jitter(0.5).build();
         WorkId id = tester.enqueue(work(1)).id();
         tester.runDue();
         assertThat(tester.state(id).dueAt())
@@ -113,8 +111,8 @@ class WorkTesterTest {
                 .handler("t", noting, HandlerSettings.DEFAULT.maxAge(Duration.ofMinutes(1)))
                 .build();
         tester.enqueue(work(1).delay(SECOND));
-        WorkId late = tester.enqueue(
-                        work(2).runAt(tester.now().plusSeconds(20)).deadline(tester.now().plusSeconds(20)))
+        WorkId late = tester.enqueue(work(2).runAt(tester.now().plusSeconds(20))
+                        .deadline(tester.now().plusSeconds(20)))
                 .id();
         WorkId old = tester.enqueue(work(3).delay(Duration.ofSeconds(61))).id();
         assertThat(tester.runDue()).isZero();
@@ -157,8 +155,10 @@ class WorkTesterTest {
         tester.runDue();
         assertThat(tester.enqueue(once)).isEqualTo(new Enqueued(first.id(), true, true, "42"));
         assertThatThrownBy(() -> tester.enqueue(work(2).idempotencyKey("k")))
-                .isInstanceOfSatisfying(KeyConflictException.class, e -> assertThat(e.storedHash())
-                        .isEqualTo("6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b"));
+                .isInstanceOfSatisfying(
+                        KeyConflictException.class,
+                        e -> assertThat(e.storedHash())
+                                .isEqualTo("6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b"));
         tester.advance(Duration.ofHours(1));
         assertThat(tester.enqueue(once).isDuplicate()).isFalse();
     }
@@ -166,7 +166,8 @@ class WorkTesterTest {
     @Test
     void debounceAndConflationReplaceWhatWaits() {
         WorkTester tester = with(noting);
-        WorkId first = tester.enqueue(work(1).debounce("k", SECOND, Duration.ofSeconds(3))).id();
+        WorkId first = tester.enqueue(work(1).debounce("k", SECOND, Duration.ofSeconds(3)))
+                .id();
         for (int i = 2; i <= 4; i++) {
             tester.advance(Duration.ofMillis(900));
             assertThat(tester.enqueue(work(i).debounce("k", SECOND, Duration.ofSeconds(3)))
@@ -216,8 +217,7 @@ class WorkTesterTest {
         tester.enqueue(work(7).key("k"));
         tester.enqueue(work(8).key("k"));
         tester.runAll();
-        assertThat(calls.subList(2, calls.size())).containsExactlyInAnyOrder(
-                List.of("6"), List.of("7"), List.of("8"));
+        assertThat(calls.subList(2, calls.size())).containsExactlyInAnyOrder(List.of("6"), List.of("7"), List.of("8"));
     }
 
     @Test
