@@ -18,6 +18,9 @@ public enum PriorityLane {
     public static final int PARTITIONS = 16;
 
     private static final String PREFIX = "~";
+    /** What follows the name of a lane in the name of a partition: a number or a limit key. */
+    private static final String ENDS = ".@";
+
     private static final int CRITICAL_PRIORITY = 10;
 
     private final int number;
@@ -73,9 +76,20 @@ public enum PriorityLane {
         return PREFIX + text() + (number < 10 ? ".0" : ".") + number;
     }
 
-    /** Returns whether a partition has the name of one of a lane. */
+    /** Returns whether a partition has the name of one of a lane, with or without a {@link LimitKey}. */
     public static boolean isPartition(String partition) {
-        return partition.startsWith(PREFIX);
+        if (!partition.startsWith(PREFIX)) {
+            return false;
+        }
+        for (PriorityLane lane : values()) {
+            int end = PREFIX.length() + lane.text().length();
+            if (partition.startsWith(lane.text(), PREFIX.length())
+                    && partition.length() > end
+                    && ENDS.indexOf(partition.charAt(end)) >= 0) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /** Returns the name in lower case. */

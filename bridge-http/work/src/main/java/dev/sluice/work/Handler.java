@@ -1,8 +1,8 @@
 package dev.sluice.work;
 
 /**
- * Handles the works of a type. The engine calls {@link #validate}, {@link #before}, {@link #handle} and {@link #after}
- * in this order, on one thread. Many threads call a handler at once, each with another work.
+ * Handles the works of a type. The engine calls {@link #validate}, {@link #target}, {@link #before}, {@link #handle}
+ * and {@link #after} in this order, on one thread. Many threads call a handler at once, each with another work.
  *
  * <p>A work may be handled more than once: if the engine dies before it has stored the outcome, the work runs again. So
  * a handler must be idempotent.

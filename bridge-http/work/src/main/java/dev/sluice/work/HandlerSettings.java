@@ -19,6 +19,7 @@ import org.jspecify.annotations.Nullable;
  * @param keepsResults whether results are kept with idempotency keys
  * @param idempotencyWindow how long an idempotency key stays taken after its work finished
  * @param limits limits on all engines, and where the limit keys of works are
+ * @param breaker the circuit breaker; null: none
  */
 public record HandlerSettings(
         int concurrency,
@@ -29,7 +30,8 @@ public record HandlerSettings(
         @Nullable Duration maxAge,
         boolean keepsResults,
         Duration idempotencyWindow,
-        WorkLimits limits) {
+        WorkLimits limits,
+        @Nullable BreakerSettings breaker) {
     /** Longest timeout: 31 years. */
     public static final Duration MAX_TIMEOUT = Duration.ofDays(11_574);
 
@@ -43,7 +45,8 @@ public record HandlerSettings(
             null,
             false,
             Duration.ofHours(24),
-            WorkLimits.NONE);
+            WorkLimits.NONE,
+            null);
 
     public HandlerSettings {
         requireNonNull(retry, "retry");
@@ -68,13 +71,13 @@ public record HandlerSettings(
     /** Sets how many works of the type run at a time. */
     public HandlerSettings concurrency(int value) {
         return new HandlerSettings(
-                value, timeout, retry, maxCrashes, defersRetries, maxAge, keepsResults, idempotencyWindow, limits);
+                value, timeout, retry, maxCrashes, defersRetries, maxAge, keepsResults, idempotencyWindow, limits, breaker);
     }
 
     /** Sets how long a run may take. */
     public HandlerSettings timeout(Duration value) {
         return new HandlerSettings(
-                concurrency, value, retry, maxCrashes, defersRetries, maxAge, keepsResults, idempotencyWindow, limits);
+                concurrency, value, retry, maxCrashes, defersRetries, maxAge, keepsResults, idempotencyWindow, limits, breaker);
     }
 
     /** Sets how often and when a work that failed runs again. */
@@ -88,37 +91,47 @@ public record HandlerSettings(
                 maxAge,
                 keepsResults,
                 idempotencyWindow,
-                limits);
+                limits,
+                breaker);
     }
 
     /** Sets how many engines may die while a work is begun. */
     public HandlerSettings maxCrashes(int value) {
         return new HandlerSettings(
-                concurrency, timeout, retry, value, defersRetries, maxAge, keepsResults, idempotencyWindow, limits);
+                concurrency, timeout, retry, value, defersRetries, maxAge, keepsResults, idempotencyWindow, limits, breaker);
     }
 
     /** Lets other works of a key pass while a work of the key waits for its retry. */
     public HandlerSettings deferRetries() {
         return new HandlerSettings(
-                concurrency, timeout, retry, maxCrashes, true, maxAge, keepsResults, idempotencyWindow, limits);
+                concurrency, timeout, retry, maxCrashes, true, maxAge, keepsResults, idempotencyWindow, limits, breaker);
     }
 
     /** Sets how long after its enqueue a work may begin. */
     public HandlerSettings maxAge(@Nullable Duration value) {
         return new HandlerSettings(
-                concurrency, timeout, retry, maxCrashes, defersRetries, value, keepsResults, idempotencyWindow, limits);
+                concurrency, timeout, retry, maxCrashes, defersRetries, value, keepsResults, idempotencyWindow, limits, breaker);
     }
 
     /** Keeps results with idempotency keys. */
     public HandlerSettings keepResults() {
         return new HandlerSettings(
-                concurrency, timeout, retry, maxCrashes, defersRetries, maxAge, true, idempotencyWindow, limits);
+                concurrency, timeout, retry, maxCrashes, defersRetries, maxAge, true, idempotencyWindow, limits, breaker);
     }
 
     /** Sets how long an idempotency key stays taken after its work finished. */
     public HandlerSettings idempotencyWindow(Duration value) {
         return new HandlerSettings(
-                concurrency, timeout, retry, maxCrashes, defersRetries, maxAge, keepsResults, value, limits);
+                concurrency,
+                timeout,
+                retry,
+                maxCrashes,
+                defersRetries,
+                maxAge,
+                keepsResults,
+                value,
+                limits,
+                breaker);
     }
 
     /**
@@ -144,6 +157,30 @@ public record HandlerSettings(
     /** Sets all limits. */
     public HandlerSettings limits(WorkLimits value) {
         return new HandlerSettings(
-                concurrency, timeout, retry, maxCrashes, defersRetries, maxAge, keepsResults, idempotencyWindow, value);
+                concurrency,
+                timeout,
+                retry,
+                maxCrashes,
+                defersRetries,
+                maxAge,
+                keepsResults,
+                idempotencyWindow,
+                value,
+                breaker);
+    }
+
+    /** Sets the circuit breaker; null: none. */
+    public HandlerSettings breaker(@Nullable BreakerSettings value) {
+        return new HandlerSettings(
+                concurrency,
+                timeout,
+                retry,
+                maxCrashes,
+                defersRetries,
+                maxAge,
+                keepsResults,
+                idempotencyWindow,
+                limits,
+                value);
     }
 }

@@ -12,6 +12,19 @@ public sealed interface Hooks permits Handler, BatchHandler {
     default void validate(Work work) throws Exception {}
 
     /**
+     * Names what a work needs that may be broken, such as a host. Each target has a circuit breaker of its own. If it
+     * is open, the work is put off, which counts no attempt. Return a target for every work of the type, or for none: a
+     * work without one counts for a breaker that stops all works of the type. Without effect if the handler has no
+     * breaker.
+     *
+     * @return null: no target
+     * @throws Exception if the work cannot be handled now; the same as an exception of the handler
+     */
+    default @Nullable String target(Work work) throws Exception {
+        return null;
+    }
+
+    /**
      * Runs after the handler has returned, with the outcome of a work, and before the outcome is stored. An exception
      * is logged and changes nothing.
      */

@@ -19,7 +19,8 @@ import org.jspecify.annotations.Nullable;
  *
  * @param type chooses the handler: 1 to {@value #MAX_TYPE_LENGTH} letters, digits, {@code .}, {@code _} and {@code -}
  * @param payload JSON text in UTF-8; an enqueue checks it. Not copied: do not change it
- * @param priority the lane of a work without a key
+ * @param priority the lane of the work. A key keeps its order: its works are served in the most urgent lane that waits
+ *     among them
  * @param key works with the same key run one after the other, in the order in which they were enqueued; null: none
  * @param limitKey whose limits and share count for the work, such as a tenant; null: what the limit key of the type
  *     says
@@ -91,7 +92,7 @@ public record Work(
         return new String(payload, UTF_8);
     }
 
-    /** Sets the priority. Without effect on a work with a key. */
+    /** Sets the priority. With a key, it raises the works of the key that wait before this one too. */
     public Work priority(PriorityLane value) {
         return new Work(
                 type, payload, value, key, limitKey, idempotencyKey, runAt, delay, deadline, coalescing, metadata);

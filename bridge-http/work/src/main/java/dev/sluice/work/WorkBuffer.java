@@ -138,6 +138,14 @@ public final class WorkBuffer implements AutoCloseable {
     }
 
     /**
+     * Forces the circuit breakers of a type, of works with any target, in all engines; or resets them. Engines of other
+     * programs notice within their poll interval. What is forced stays so over restarts.
+     */
+    public void breaker(String type, BreakerAction action) {
+        operations.breaker(type, action);
+    }
+
+    /**
      * Cancels a work. If it waits for a retry, it is gone at once. If it waits for its first run, it is dropped when an
      * engine claims it. If it runs, its handler is asked to end, within the poll interval of its engine, and its
      * outcome is dropped. Without effect on a work that is done.
@@ -217,6 +225,7 @@ public final class WorkBuffer implements AutoCloseable {
         private Duration progressInterval = Duration.ofMillis(500);
         private boolean listens = true;
         private int eventBuffer = 10_000;
+        private LaneOrder lanes = LaneOrder.WEIGHTED;
         private final List<WorkListener> listeners = new ArrayList<>();
         private Set<WorkEvent.Kind> delivered = Set.of();
         private LongSupplier nanos = System::nanoTime;
@@ -361,6 +370,12 @@ public final class WorkBuffer implements AutoCloseable {
             return this;
         }
 
+        /** Sets how claims are divided among the lanes of a type. */
+        public Builder lanes(LaneOrder value) {
+            lanes = value;
+            return this;
+        }
+
         /** Sets the clock by which timeouts are measured. */
         Builder nanos(LongSupplier value) {
             nanos = value;
@@ -382,7 +397,8 @@ public final class WorkBuffer implements AutoCloseable {
                     pollInterval,
                     progressInterval,
                     listens,
-                    eventBuffer);
+                    eventBuffer,
+                    lanes);
         }
 
         /**

@@ -40,6 +40,11 @@ public record WorkEvent(
         /** The engine has noticed that the type is paused. */
         PAUSED,
         /** The engine has noticed that the type is not paused any more. */
-        RESUMED
+        RESUMED,
+        /**
+         * A circuit breaker of the type has another state in this buffer. The detail is a {@link BreakerState},
+         * followed by a space and the target if it is that of a target.
+         */
+        BREAKER
     }
 }

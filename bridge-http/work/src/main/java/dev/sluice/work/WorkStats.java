@@ -8,8 +8,22 @@ import java.util.Map;
  *
  * @param total of all types
  * @param byType of each type
+ * @param breakers the circuit breakers of each type, in this buffer
  */
-public record WorkStats(OfWorks total, Map<String, OfWorks> byType) {
+public record WorkStats(OfWorks total, Map<String, OfWorks> byType, Map<String, Breaker> breakers) {
+    /**
+     * Circuit breakers of a type.
+     *
+     * @param state of works without a target, or what an operator has forced for all works of the type. A breaker that
+     *     is open becomes half open when the next work may run
+     * @param targets the states of the targets that were used last
+     */
+    public record Breaker(BreakerState state, Map<String, BreakerState> targets) {
+        public Breaker {
+            targets = Map.copyOf(targets);
+        }
+    }
+
     /**
      * Numbers of works. What is counted begins with the start of the buffer; outcomes count when they are stored.
      *

@@ -10,6 +10,11 @@
  *   <dt>key
  *   <dd>Works with the same key run one after the other, in the order in which they were enqueued. Works without a key
  *       are independent of each other.
+ *   <dt>lane
+ *   <dd>The priority of a work. An engine divides its claims among lanes. A key is in the most urgent lane that waits
+ *       among its works.
+ *   <dt>breaker
+ *   <dd>A circuit breaker: if too many runs of a handler fail, the engine claims no works of its type for a while.
  *   <dt>claim
  *   <dd>A row of {@code work_claims}: one engine holds a run of consecutive messages of a partition.
  *   <dt>item
@@ -79,7 +84,8 @@
  * <p>This package is the API: the door {@code WorkBuffer}, and the values that a program and a handler use. Behind the
  * door, {@code engine} claims works and runs their handlers, {@code store} has the tables, and {@code rules} has the
  * names in the queue and the check of JSON. {@code run} decides about the run of a handler, for {@code engine} and for
- * {@code testing}, the kit for tests of handlers. The values know none of {@code engine} and {@code store}.
+ * {@code testing}, the kit for tests of handlers. {@code breaker} has the circuit breakers. The values know none of
+ * {@code engine} and {@code store}.
  *
  * <h2>Rules</h2>
  *

@@ -20,7 +20,7 @@ import com.tngtech.archunit.library.dependencies.SliceIdentifier;
 class LayersTest {
     /** So the engine runs in a program that has a pool of connections and nothing else of Sluice. */
     @ArchTest
-    static final ArchRule theEngineUsesTheQueueAndTheJdk = classes()
+    static final ArchRule theEngineUsesTheQueueTheJdkAndACircuitBreaker = classes()
             .that()
             .resideInAPackage("dev.sluice.work..")
             .should()
@@ -30,6 +30,7 @@ class LayersTest {
                     "dev.sluice.queue..",
                     "java..",
                     "javax.sql..",
+                    "io.github.resilience4j.circuitbreaker..",
                     "org.slf4j..",
                     "org.jspecify..");
 

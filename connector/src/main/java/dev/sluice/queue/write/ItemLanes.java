@@ -84,11 +84,13 @@ final class ItemLanes {
         for (Long partition : mixed) {
             lanes.add(laned.get(partition).mostUrgent());
         }
-        statements
-                .on(connection, "raise-items")
-                .set("partitions", mixed, Long::longValue)
-                .setInts("lanes", lanes, Integer::intValue)
-                .execute();
+        for (String waiting : List.of("raise-items", "raise-lines")) {
+            statements
+                    .on(connection, waiting)
+                    .set("partitions", mixed, Long::longValue)
+                    .setInts("lanes", lanes, Integer::intValue)
+                    .execute();
+        }
         statements
                 .on(connection, "raise")
                 .set("partitions", mixed, Long::longValue)

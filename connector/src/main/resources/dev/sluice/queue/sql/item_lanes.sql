@@ -47,3 +47,10 @@ set lane = case when locked.lane_heads[1] > c.position then 0 when locked.lane_h
                 else c.lane end
 from locked
 where c.group_id = any (array[locked.group_id]) and c.partition_id = locked.partition_id;
+
+-- name: raise-lines
+-- Raises the partitions that wait in the lines of limit keys. Comes before raise, as raise-items does.
+update sluice.work_lines n
+set lane = raised.lane
+from unnest(:partitions::bigint[], :lanes::integer[]) as raised (partition_id, lane)
+where n.partition_id = any (array[raised.partition_id]) and n.lane > raised.lane;

@@ -3,10 +3,13 @@ package dev.sluice.work.engine;
 import dev.sluice.queue.LimitKey;
 import dev.sluice.queue.Message;
 import dev.sluice.queue.MessageHeaders;
+import dev.sluice.queue.PriorityLane;
 import dev.sluice.work.HandlerSettings;
 import dev.sluice.work.Hooks;
 import dev.sluice.work.Work;
 import dev.sluice.work.WorkId;
+import dev.sluice.work.breaker.Breakers;
+import dev.sluice.work.breaker.Permit;
 import dev.sluice.work.rules.Types;
 import dev.sluice.work.run.Report;
 import dev.sluice.work.run.Run;
@@ -30,6 +33,9 @@ final class Begun implements Run {
 
     static final String CONFLATION_HEADER = "sluice.work-conflation-key";
     static final String DEADLINE_HEADER = "sluice.work-deadline";
+
+    /** The priority of a work with a key, unless it is normal. Those of works without a key are in their partitions. */
+    static final String PRIORITY_HEADER = "sluice.work-priority";
 
     private enum Phase {
         WAITING,
@@ -62,11 +68,15 @@ final class Begun implements Run {
 
     private final HandledType type;
     private final Message message;
+    private final PriorityLane lane;
     private final History history;
     private final Report report;
     private final Reports reports;
     private final LongSupplier nanos;
     private final long claimedNanos;
+
+    /** The permission of a circuit breaker; null: none was asked. */
+    private volatile @Nullable Permit permit;
 
     private Phase phase = Phase.WAITING;
     private Stop stop = Stop.NONE;
@@ -80,12 +90,14 @@ final class Begun implements Run {
      * Makes the run of a work.
      *
      * @param message payload and headers in clear
+     * @param lane the lane in which it was claimed
      * @param reports gets the work when its handler reports something
      * @param nanos the clock of this process
      */
-    Begun(HandledType type, Message message, History history, Reports reports, LongSupplier nanos) {
+    Begun(HandledType type, Message message, PriorityLane lane, History history, Reports reports, LongSupplier nanos) {
         this.type = type;
         this.message = message;
+        this.lane = lane;
         this.history = history;
         this.report = new Report(history.report());
         this.reports = reports;
@@ -114,6 +126,61 @@ final class Begun implements Run {
 
     Report report() {
         return report;
+    }
+
+    /** Returns the lane in which the work was claimed: that of the most urgent work of its key. */
+    PriorityLane lane() {
+        return lane;
+    }
+
+    /** Returns the priority with which the work was enqueued. */
+    PriorityLane priority() {
+        String text = message.headers().get(PRIORITY_HEADER);
+        if (text != null) {
+            return PriorityLane.of(PRIORITY_HEADER, text);
+        }
+        return Types.isShared(message.partition()) ? lane : PriorityLane.NORMAL;
+    }
+
+    @Override
+    public boolean hasBreaker() {
+        return type.breakers().haveTargets();
+    }
+
+    @Override
+    public @Nullable Duration putOff(@Nullable String target) {
+        Breakers.Answer answer = type.breakers().ask(target, permit);
+        permit = answer.permit();
+        return answer.putOff();
+    }
+
+    @Override
+    public void tellBreaker(@Nullable Throwable error) {
+        Permit mine = permit;
+        if (mine != null && error != null) {
+            mine.failed(elapsedNanos(), error);
+        } else if (mine != null) {
+            mine.succeeded(elapsedNanos());
+        }
+    }
+
+    /** Hands permissions to works that were claimed with them, and gives back those that are left. */
+    static void permit(@Nullable List<Permit> permits, List<Begun> works) {
+        for (int i = 0; permits != null && i < permits.size(); i++) {
+            if (i < works.size()) {
+                works.get(i).permit = permits.get(i);
+            } else {
+                permits.get(i).giveBack();
+            }
+        }
+    }
+
+    /** Gives back a permission of a circuit breaker that the run has not used. */
+    void endPermit() {
+        Permit mine = permit;
+        if (mine != null) {
+            mine.giveBack();
+        }
     }
 
     Place place() {
@@ -169,7 +236,8 @@ final class Begun implements Run {
                 message.payload(),
                 new Run.Keys(key(), LimitKey.keyOf(message.partition()), idempotencyKey()),
                 deadline(),
-                metadata);
+                metadata)
+                .priority(priority());
     }
 
     /** Begins the run on the calling thread. Returns false if the run was ended before. */

@@ -5,6 +5,7 @@ import dev.sluice.queue.MessageHeaders;
 import dev.sluice.queue.PayloadCipher;
 import dev.sluice.queue.read.Taking.Taken;
 import dev.sluice.queue.sql.OutcomeUnknownException;
+import dev.sluice.work.breaker.Permit;
 import dev.sluice.work.engine.Begun.History;
 import dev.sluice.work.rules.Types;
 import dev.sluice.work.run.Refusal;
@@ -22,6 +23,7 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -73,6 +75,8 @@ final class Claims {
      * @param ended those that are not: cancelled, too old, or with too many crashes
      * @param items how many of all are items
      * @param messages how many are not
+     * @param leftItems whether items are due that were not claimed
+     * @param isHeldUp whether other engines were claiming all that is there
      * @param next after how long the rate of a limit lets the next work begin; null: none waits for that
      */
     record Claimed(
@@ -80,40 +84,58 @@ final class Claims {
             List<Ended> ended,
             int items,
             int messages,
+            boolean leftItems,
+            boolean isHeldUp,
             @Nullable Duration next) {}
 
     /**
-     * Claims works: items that are due first.
+     * Claims works, divided among the lanes. In a lane, items that are due come first.
      *
      * @param limit most works
      * @param items whether items are likely to be due
      * @param messages whether works without a history are likely to be there
+     * @param permits permissions of a circuit breaker for so many works; null: they need none
      */
-    Claimed claim(HandledType type, TypeRows.State state, int limit, boolean items, boolean messages) {
+    Claimed claim(
+            HandledType type,
+            TypeRows.State state,
+            int limit,
+            boolean items,
+            boolean messages,
+            @Nullable List<Permit> permits) {
         if (state.isLimited()) {
-            return claim(type, state, (connection, ids) -> {
+            return claim(type, state, permits, (connection, ids) -> {
                 LimitedClaims.Found found = limited.find(connection, type, state, limit, items, messages);
                 addClaims(connection, found.taken(), found.names(), ids);
-                return new Rows(found.items(), found.taken(), found.names(), found.next());
+                boolean leftItems = found.items().size() >= limit;
+                return new Rows(found.items(), found.taken(), found.names(), leftItems, false, found.next());
             });
         }
-        return claim(type, state, (connection, ids) -> {
-            List<Item> found = items
-                    ? tables.items().claim(connection, type.itemQueue(state), limit, owner, settings.lease(), null)
-                    : List.of();
-            int left = limit - found.size();
-            List<Taken> taken = messages && left > 0 ? take(connection, state, left, ids) : List.of();
-            return new Rows(found, taken, List.of(), null);
+        return claim(type, state, permits, (connection, ids) -> {
+            var sharing = new LaneClaim(tables, settings, owner, type, state, limit, items);
+            List<Taken> taken = List.of();
+            if (messages) {
+                taken = take(connection, state, sharing, ids);
+            } else {
+                sharing.shareItems(connection);
+            }
+            return new Rows(sharing.items(), taken, List.of(), sharing.leftItems(), sharing.isHeldUp(), null);
         });
     }
 
     /** Claims one item that must run alone. */
-    Claimed claimAlone(HandledType type, TypeRows.State state) {
+    Claimed claimAlone(HandledType type, TypeRows.State state, @Nullable List<Permit> permits) {
         return claim(
                 type,
                 state,
-                (connection, ids) ->
-                        new Rows(findAlone(connection, type, state).stream().toList(), List.of(), List.of(), null));
+                permits,
+                (connection, ids) -> new Rows(
+                        findAlone(connection, type, state).stream().toList(),
+                        List.of(),
+                        List.of(),
+                        false,
+                        false,
+                        null));
     }
 
     private Optional<Item> findAlone(Connection connection, HandledType type, TypeRows.State state)
@@ -127,12 +149,16 @@ final class Claims {
      * The rows of a claim.
      *
      * @param names the names of the limits whose room the works of each run take; empty: none takes any
+     * @param leftItems whether items are due that were not claimed
+     * @param isHeldUp whether other engines were claiming all that is there
      * @param next after how long a rate lets the next work begin; null: none waits for that
      */
     private record Rows(
             List<Item> items,
             List<Taken> taken,
             List<String> names,
+            boolean leftItems,
+            boolean isHeldUp,
             @Nullable Duration next) {
         @Nullable
         String name(int run) {
@@ -142,6 +168,18 @@ final class Claims {
 
     private interface Finder {
         Rows find(Connection connection, List<UUID> ids) throws SQLException;
+    }
+
+    private Claimed claim(
+            HandledType type, TypeRows.State state, @Nullable List<Permit> permits, Finder finder) {
+        List<Begun> works = List.of();
+        try {
+            Claimed claimed = claim(type, state, finder);
+            works = claimed.works();
+            return claimed;
+        } finally {
+            Begun.permit(permits, works);
+        }
     }
 
     private Claimed claim(HandledType type, TypeRows.State state, Finder finder) {
@@ -161,13 +199,17 @@ final class Claims {
                 List<Begun> begun = begun(type, rows, ids, earlier);
                 List<Ended> ended = refused(connection, state, begun);
                 Set<Begun> refused = ended.stream().map(Ended::begun).collect(Collectors.toSet());
-                List<Begun> works =
-                        begun.stream().filter(each -> !refused.contains(each)).toList();
+                List<Begun> works = begun.stream()
+                        .filter(each -> !refused.contains(each))
+                        .sorted(Comparator.comparing(Begun::lane))
+                        .toList();
                 return new Claimed(
                         works,
                         ended,
                         rows.items().size(),
                         begun.size() - rows.items().size(),
+                        rows.leftItems(),
+                        rows.isHeldUp(),
                         rows.next());
             });
         } catch (OutcomeUnknownException e) {
@@ -180,7 +222,8 @@ final class Claims {
                         item.closes(),
                         item.attempts(),
                         item.snoozes(),
-                        item.errors()));
+                        item.errors(),
+                        item.lane()));
                 if (item.limited() != null) {
                     roomOfDoubtful.put(item.place(), new UsedRoom(state.queueId(), item.limited(), 1));
                 }
@@ -189,10 +232,10 @@ final class Claims {
         }
     }
 
-    private List<Taken> take(Connection connection, TypeRows.State state, int limit, List<UUID> ids)
+    private List<Taken> take(Connection connection, TypeRows.State state, LaneClaim sharing, List<UUID> ids)
             throws SQLException {
         List<Taken> taken = tables.taking()
-                .take(connection, state.queue(), Types.GROUP, limit, partition -> !Types.isShared(partition));
+                .take(connection, state.queue(), Types.GROUP, sharing, partition -> !Types.isShared(partition));
         addClaims(connection, taken, List.of(), ids);
         return taken;
     }
@@ -255,12 +298,12 @@ final class Claims {
                     item.snoozes(),
                     errors,
                     report);
-            begun.add(new Begun(type, opened(item.message()), history, reports, nanos));
+            begun.add(new Begun(type, opened(item.message()), item.lane(), history, reports, nanos));
         }
         for (int i = 0; i < rows.taken().size(); i++) {
             Taken run = rows.taken().get(i);
             var history = History.first(new ClaimHold(ids.get(i), run.messages().size(), rows.name(i)), run.closed());
-            run.messages().forEach(message -> begun.add(new Begun(type, message, history, reports, nanos)));
+            run.messages().forEach(message -> begun.add(new Begun(type, message, run.lane(), history, reports, nanos)));
         }
         return begun;
     }

@@ -2,6 +2,7 @@ package dev.sluice.work.engine;
 
 import dev.sluice.work.WorkEvent;
 import dev.sluice.work.WorkEvent.Kind;
+import dev.sluice.work.breaker.Permit;
 import dev.sluice.work.engine.Claims.Claimed;
 import dev.sluice.work.run.Runner;
 import dev.sluice.work.run.Stop;
@@ -35,6 +36,9 @@ final class Dispatcher {
     private static final long LINGER_NANOS = TimeUnit.MILLISECONDS.toNanos(5);
 
     private static final long PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(200);
+    /** How soon an engine claims again if other engines were claiming all that is there, or a breaker may close. */
+    private static final long HELD_UP_NANOS = TimeUnit.MILLISECONDS.toNanos(2);
+
     /** Most works that are claimed beyond those that can run at once. */
     private static final int MOST_AHEAD = 2_000;
 
@@ -66,6 +70,9 @@ final class Dispatcher {
     private long nextRefreshNanos;
     private long failedUntilNanos;
     private boolean failing;
+    private int turns;
+
+    private @Nullable Long looksAgainNanos;
 
     /** The type of an item that must run alone: nothing else is claimed until it is done. */
     private @Nullable HandledType alone;
@@ -207,15 +214,21 @@ final class Dispatcher {
         if (!claiming) {
             return isBusy;
         }
+        looksAgainNanos = null;
         readTypes();
         if (looks) {
             looks = false;
             types.forEach(type -> type.nextLookNanos(nanos.getAsLong()));
         }
-        for (HandledType type : types) {
+        int first = Math.floorMod(turns++, Math.max(1, types.size())); // Types take turns for what becomes free.
+        for (int i = 0; i < types.size(); i++) {
+            HandledType type = types.get((first + i) % types.size());
             TypeRows.State state = type.state();
             if (state != null && !state.isPaused()) {
                 look(type, state);
+                if (type.breakers().isOpen()) {
+                    giveBack(workers.withdraw(type)); // They were claimed before the breaker opened.
+                }
                 isBusy |= alone == null && claim(type, state);
             }
         }
@@ -259,6 +272,7 @@ final class Dispatcher {
             }
         }
         held.remove(unsettled);
+        unsettled.forEach(each -> each.begun().endPermit());
         Counts.settled(unsettled, lost);
         events.tellSettled(unsettled, lost);
         unsettled.clear();
@@ -306,6 +320,7 @@ final class Dispatcher {
                 events.tell(new WorkEvent(kind, type.name(), null, 0, null));
             }
             type.state(state);
+            type.breakers().set(state.breaker(), state.breakerResets());
             if (state.hasCancels()) {
                 cancelRunning(type, state);
             }
@@ -354,7 +369,7 @@ final class Dispatcher {
 
     /** Claims as many works as the workers can begin. Returns whether there may be more. */
     private boolean claim(HandledType type, TypeRows.State state) {
-        if (!type.itemsLikely() && !type.messagesLikely()) {
+        if (!type.isLikely()) {
             return false;
         }
         int limit = type.limit(settings.concurrency());
@@ -368,26 +383,44 @@ final class Dispatcher {
         if (wanted <= 0 || (ahead > 0 && workers.waiting(type) > ahead / 2)) {
             return false;
         }
+        List<Permit> permissions = type.breakers().permissions(wanted);
+        int permitted = permissions == null ? wanted : permissions.size();
+        if (permitted == 0) {
+            return false;
+        }
+        return claim(type, state, permitted, permissions);
+    }
+
+    private void giveBack(List<Begun> works) {
+        works.forEach(begun -> arrived.add(new Ended(begun, Runner.givenBack(begun))));
+    }
+
+    private boolean claim(
+            HandledType type, TypeRows.State state, int wanted, @Nullable List<Permit> permissions) {
         long since = nanos.getAsLong();
         boolean items = type.itemsLikely();
         boolean messages = type.messagesLikely();
         type.messagesLikely(false); // Before the claim: what arrives meanwhile sets it again.
         Claimed claimed;
         try {
-            claimed = claims.claim(type, state, wanted, items, messages);
+            claimed = claims.claim(type, state, wanted, items, messages, permissions);
         } catch (RuntimeException | Error e) {
             type.messagesLikely(true);
             throw e;
         }
         boolean someInLines = state.usesLines() && claimed.items() > 0;
-        if (claimed.messages() > 0 || (messages && claimed.items() == wanted) || someInLines) {
+        boolean maybeMore = claimed.items() == wanted || claimed.isHeldUp();
+        if (claimed.messages() > 0 || (messages && maybeMore) || someInLines) {
             type.messagesLikely(true);
         }
         if (claimed.next() != null) {
             type.lookBy(nanos.getAsLong() + claimed.next().toNanos());
         }
-        if (items && claimed.items() < wanted) {
+        if (items && !claimed.leftItems()) {
             type.itemsLikely(false);
+        }
+        if (claimed.isHeldUp()) {
+            looksAgainNanos = nanos.getAsLong() + HELD_UP_NANOS;
         }
         add(type, claimed, since);
         return claimed.items() + claimed.messages() > 0;
@@ -398,9 +431,7 @@ final class Dispatcher {
         held.add(claimed.ended().stream().map(Ended::begun).toList(), since);
         arrived.addAll(claimed.ended());
         if (closed) {
-            claimed.works().stream()
-                    .filter(Begun::giveUp)
-                    .forEach(begun -> arrived.add(new Ended(begun, Runner.givenBack(begun))));
+            giveBack(claimed.works().stream().filter(Begun::giveUp).toList());
         } else {
             workers.add(type, claimed.works());
         }
@@ -417,8 +448,13 @@ final class Dispatcher {
             alone = null;
             return true;
         }
+        List<Permit> permissions = type.breakers().permissions(1);
+        if (permissions != null && permissions.isEmpty()) {
+            alone = null; // The next look finds it again.
+            return false;
+        }
         long since = nanos.getAsLong();
-        Claimed claimed = claims.claimAlone(type, state);
+        Claimed claimed = claims.claimAlone(type, state, permissions);
         if (claimed.items() == 0) {
             alone = null;
         }
@@ -445,11 +481,14 @@ final class Dispatcher {
             next = Math.min(next, nextBatch);
         }
         if (claiming) {
+            next = looksAgainNanos == null ? next : Math.min(next, looksAgainNanos);
             next = Math.min(next, nextRefreshNanos);
             for (HandledType type : types) {
                 TypeRows.State state = type.state();
                 if (state != null && !state.isPaused()) {
                     next = Math.min(next, type.nextLookNanos());
+                    Long mayClose = type.isLikely() ? type.breakers().nextNanos() : null;
+                    next = mayClose == null ? next : Math.min(next, Math.max(now + HELD_UP_NANOS, mayClose));
                 }
             }
         }

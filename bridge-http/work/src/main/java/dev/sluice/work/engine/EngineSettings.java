@@ -1,6 +1,7 @@
 package dev.sluice.work.engine;
 
 import dev.sluice.queue.PayloadCipher;
+import dev.sluice.work.LaneOrder;
 import java.time.Duration;
 
 /**
@@ -20,6 +21,7 @@ import java.time.Duration;
  * @param progressInterval how often what handlers report is stored, at most
  * @param listens whether a connection listens to other processes
  * @param eventBuffer most events that wait for a listener
+ * @param lanes how claims are divided among the lanes of a type
  */
 public record EngineSettings(
         String schema,
@@ -35,7 +37,8 @@ public record EngineSettings(
         Duration pollInterval,
         Duration progressInterval,
         boolean listens,
-        int eventBuffer) {
+        int eventBuffer,
+        LaneOrder lanes) {
 
     /** The engine renews leases three times before they end; a shorter lease would end on a busy machine. */
     static final Duration MIN_LEASE = Duration.ofSeconds(1);

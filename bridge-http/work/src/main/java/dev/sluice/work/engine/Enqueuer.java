@@ -4,6 +4,7 @@ import dev.sluice.queue.MessageHeaders;
 import dev.sluice.queue.MessageIds;
 import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.Origin;
+import dev.sluice.queue.PriorityLane;
 import dev.sluice.queue.QueueException;
 import dev.sluice.queue.sql.OutcomeUnknownException;
 import dev.sluice.queue.write.QueueWriter;
@@ -35,6 +36,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.function.Function;
@@ -71,6 +73,10 @@ final class Enqueuer {
     private final WorkWriter writer;
     private final QueueWriter releases;
     private final MessageIds ids = new MessageIds();
+
+    /** The partition of each lane for works without a key. One for each lane, so that their order holds. */
+    private final int program = ThreadLocalRandom.current().nextInt(PriorityLane.PARTITIONS);
+
     private final Map<String, TypeRows.State> states = new ConcurrentHashMap<>();
     private final LinkedBlockingQueue<Request> requests = new LinkedBlockingQueue<>();
     private final Consumer<Set<String>> written;
@@ -196,8 +202,11 @@ final class Enqueuer {
             headers.put(Begun.DEADLINE_HEADER, work.deadline().toString());
         }
         var id = ids.next();
+        if (work.key() != null && work.priority() != PriorityLane.NORMAL) {
+            headers.put(Begun.PRIORITY_HEADER, work.priority().text());
+        }
         String partition =
-                work.key() == null ? Types.partitionOfLane(work.priority()) : Types.partitionOfKey(work.key());
+                work.key() == null ? Types.partitionOfLane(work.priority(), program) : Types.partitionOfKey(work.key());
         String limited = Types.partition(partition, state.limitKey(work.limitKey(), work.payload(), work.metadata()));
         NewMessage message = NewMessage.builder(id, state.queue(), limited, id.toString(), work.payload())
                 .generatedTransactionId(true)

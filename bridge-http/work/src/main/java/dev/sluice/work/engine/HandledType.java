@@ -4,6 +4,8 @@ import dev.sluice.work.BatchHandler;
 import dev.sluice.work.Batching;
 import dev.sluice.work.HandlerSettings;
 import dev.sluice.work.Hooks;
+import dev.sluice.work.LaneOrder;
+import dev.sluice.work.breaker.Breakers;
 import dev.sluice.work.rules.Types;
 import dev.sluice.work.store.ItemRows;
 import dev.sluice.work.store.TypeRows;
@@ -20,6 +22,8 @@ final class HandledType {
     private final Hooks handler;
     private final HandlerSettings settings;
     private final Counts counts = new Counts();
+    private final LaneShares lanes;
+    private final Breakers breakers;
 
     private final Batching batching;
 
@@ -38,12 +42,20 @@ final class HandledType {
     private volatile double averageNanos = Double.NaN;
     private long nextLookNanos;
 
-    HandledType(String name, Hooks handler, Batching batching, HandlerSettings settings) {
+    HandledType(
+            String name,
+            Hooks handler,
+            Batching batching,
+            HandlerSettings settings,
+            LaneOrder order,
+            Breakers breakers) {
         this.name = name;
         this.handler = handler;
         this.batching = batching;
         this.settings = settings;
         this.waiting = new Waiting(batching);
+        this.lanes = new LaneShares(order);
+        this.breakers = breakers;
     }
 
     String name() {
@@ -76,6 +88,14 @@ final class HandledType {
         return counts;
     }
 
+    LaneShares lanes() {
+        return lanes;
+    }
+
+    Breakers breakers() {
+        return breakers;
+    }
+
     /** Returns what was read of the queue; null: nothing yet. */
     TypeRows.@Nullable State state() {
         return state;
@@ -104,6 +124,11 @@ final class HandledType {
 
     void messagesLikely(boolean value) {
         messagesLikely = value;
+    }
+
+    /** Returns whether there may be works to claim. */
+    boolean isLikely() {
+        return messagesLikely || itemsLikely;
     }
 
     boolean itemsLikely() {

@@ -3,6 +3,7 @@ package dev.sluice.work.engine;
 import static java.util.Objects.requireNonNull;
 
 import dev.sluice.queue.LimitKey;
+import dev.sluice.queue.PriorityLane;
 import dev.sluice.queue.read.Lining;
 import dev.sluice.queue.read.Taking.Taken;
 import dev.sluice.work.rules.Types;
@@ -60,9 +61,6 @@ final class LimitedClaims {
     private static final Duration ALONE_WAIT = Duration.ofSeconds(1);
 
     private static final double NANOS_PER_SECOND = 1e9;
-
-    /** In how many of fifteen claims a lane is served before the less urgent ones. */
-    private static final List<Integer> WEIGHTS_OF_LANES = List.of(8, 4, 2, 1);
 
     private final Tables tables;
     private final EngineSettings settings;
@@ -291,19 +289,21 @@ final class LimitedClaims {
         }
     }
 
-    /** Returns the numbers of the lanes in a random order, in which an urgent lane is likely to be early. */
-    private static List<Integer> lanes() {
+    /** Returns the numbers of the lanes: the most urgent first, or in a random order by their weights. */
+    private List<Integer> lanes() {
+        var left = new ArrayList<>(List.of(PriorityLane.values()));
+        if (settings.lanes().isStrict()) {
+            return left.stream().map(PriorityLane::number).toList();
+        }
         var order = new ArrayList<Integer>();
-        while (order.size() < WEIGHTS_OF_LANES.size()) {
-            int sum = 0;
-            for (int lane = 0; lane < WEIGHTS_OF_LANES.size(); lane++) {
-                sum += order.contains(lane) ? 0 : WEIGHTS_OF_LANES.get(lane);
-            }
-            int drawn = ThreadLocalRandom.current().nextInt(sum);
-            for (int lane = 0; lane < WEIGHTS_OF_LANES.size(); lane++) {
-                drawn -= order.contains(lane) ? 0 : WEIGHTS_OF_LANES.get(lane);
+        while (!left.isEmpty()) {
+            int all = left.stream().mapToInt(settings.lanes()::weight).sum();
+            int drawn = ThreadLocalRandom.current().nextInt(all);
+            for (PriorityLane lane : left) {
+                drawn -= settings.lanes().weight(lane);
                 if (drawn < 0) {
-                    order.add(lane);
+                    order.add(lane.number());
+                    left.remove(lane);
                     break;
                 }
             }
@@ -346,7 +346,14 @@ final class LimitedClaims {
         Allowance key = used == null ? null : new Allowance(used, claim.rule(used), claim.now);
         if (claim.ofType.room() == 0 || (key != null && key.room() == 0)) {
             var later = new Later(
-                    item.place(), ALONE_WAIT, null, item.closes(), item.attempts(), item.snoozes(), item.errors());
+                    item.place(),
+                    ALONE_WAIT,
+                    null,
+                    item.closes(),
+                    item.attempts(),
+                    item.snoozes(),
+                    item.errors(),
+                    item.lane());
             tables.items().putOff(connection, List.of(later), owner);
             return Optional.empty();
         }

@@ -5,6 +5,7 @@ import dev.sluice.queue.MessageHeaders;
 import dev.sluice.queue.sql.QueueSchema;
 import dev.sluice.queue.write.WakeUps;
 import dev.sluice.work.Batching;
+import dev.sluice.work.BreakerAction;
 import dev.sluice.work.CloseReport;
 import dev.sluice.work.Enqueued;
 import dev.sluice.work.HandlerSettings;
@@ -16,6 +17,7 @@ import dev.sluice.work.WorkId;
 import dev.sluice.work.WorkLimits;
 import dev.sluice.work.WorkListener;
 import dev.sluice.work.WorkStats;
+import dev.sluice.work.breaker.Breakers;
 import dev.sluice.work.rules.Types;
 import dev.sluice.work.store.ItemRows.Cancelled;
 import dev.sluice.work.store.KeyRows.FinishedKey;
@@ -98,8 +100,13 @@ public final class Operations {
                 new Enqueuer(dataSource, tables, settings, this::written, this::scheduled, events, this::window);
         this.room = new Room(settings.maxQueueSize(), settings.blocksWhenFull(), this::waiting, nanos);
         var types = new ArrayList<HandledType>();
-        handlers.forEach(
-                (type, each) -> types.add(new HandledType(type, each.handler(), each.batching(), each.settings())));
+        handlers.forEach((type, each) -> types.add(new HandledType(
+                type,
+                each.handler(),
+                each.batching(),
+                each.settings(),
+                settings.lanes(),
+                new Breakers(type, each.settings().breaker(), nanos, events::tell))));
         this.engine = new Engine(dataSource, tables, settings, types, nanos, events, enqueuer::releaseDue);
         this.wakeUps = settings.listens() ? new WakeUps(dataSource, settings.schema(), this::heard) : null;
     }
@@ -240,6 +247,17 @@ public final class Operations {
             throw new IllegalArgumentException("concurrency must be at least 1, was " + concurrency);
         }
         change(type, (connection, queue) -> tables.types().setConcurrency(connection, queue, concurrency));
+    }
+
+    /** Forces or resets the circuit breakers of a type. */
+    public void breaker(String type, BreakerAction action) {
+        change(type, (connection, queue) -> {
+            switch (action) {
+                case FORCE_OPEN -> tables.types().forceBreaker(connection, queue, "open");
+                case FORCE_CLOSED -> tables.types().forceBreaker(connection, queue, "closed");
+                case RESET -> tables.types().resetBreaker(connection, queue);
+            }
+        });
     }
 
     private interface Change {

@@ -182,7 +182,8 @@ final class Settlement {
                         again.closes(),
                         again.attempts(history.attempts()),
                         again.snoozes(history.snoozes()),
-                        stored(each, now)));
+                        stored(each, now),
+                        each.begun().priority()));
             }
         }
         return laters;

@@ -37,7 +37,9 @@ final class Statistics {
                             counts.durations().average(),
                             counts.durations().quantile(P95)));
         }
-        return new WorkStats(total(byType.values(), all), Map.copyOf(byType));
+        var breakers = new LinkedHashMap<String, WorkStats.Breaker>();
+        types.forEach(type -> breakers.put(type.name(), type.breakers().view()));
+        return new WorkStats(total(byType.values(), all), Map.copyOf(byType), Map.copyOf(breakers));
     }
 
     private static OfWorks total(Collection<OfWorks> types, Durations all) {

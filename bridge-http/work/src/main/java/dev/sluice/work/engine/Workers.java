@@ -273,6 +273,11 @@ final class Workers {
         return works;
     }
 
+    /** Takes the works of a type back that no worker has begun. */
+    synchronized List<Begun> withdraw(HandledType type) {
+        return type.waiting.drain().stream().filter(Begun::giveUp).toList();
+    }
+
     /** Lets the threads end. */
     void close() {
         threads.shutdown();

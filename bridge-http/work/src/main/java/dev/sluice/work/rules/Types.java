@@ -3,7 +3,6 @@ package dev.sluice.work.rules;
 import dev.sluice.queue.LimitKey;
 import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.PriorityLane;
-import java.util.concurrent.ThreadLocalRandom;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
@@ -22,9 +21,6 @@ public final class Types {
 
     /** The queue of events. */
     public static final String EVENTS = "sluice.events";
-
-    /** The partitions of a lane. Few are enough, because a claim does not hold its partition. */
-    public static final int PARTITIONS_OF_LANE = 16;
 
     /** Longest name of a type. */
     public static final int MAX_LENGTH = 200;
@@ -75,10 +71,14 @@ public final class Types {
         return looksShared ? ESCAPE + key : key;
     }
 
-    /** Returns one of the partitions of a lane. */
-    public static String partitionOfLane(PriorityLane lane) {
-        int number = ThreadLocalRandom.current().nextInt(PARTITIONS_OF_LANE);
-        return SHARED + lane.text() + "." + (number < 10 ? "0" : "") + number;
+    /**
+     * Returns the partition of a lane for the works of one program: in it, they keep the order of their enqueue. Few
+     * partitions are enough, because a claim does not hold its partition.
+     *
+     * @param program 0 to {@link PriorityLane#PARTITIONS} - 1
+     */
+    public static String partitionOfLane(PriorityLane lane, int program) {
+        return lane.partition(program);
     }
 
     /** Returns the name of a partition with a limit key; null: it has none. */

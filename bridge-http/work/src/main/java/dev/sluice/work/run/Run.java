@@ -69,4 +69,26 @@ public interface Run extends Context {
                 null,
                 metadata);
     }
+
+    /** Returns whether a circuit breaker asks the handler for the target of the work. */
+    default boolean hasBreaker() {
+        return false;
+    }
+
+    /**
+     * Asks the circuit breaker whether the handler may be called.
+     *
+     * @param target what the handler needs; null: nothing that it has named
+     * @return how long the work is put off; null: not at all
+     */
+    default @Nullable Duration putOff(@Nullable String target) {
+        return null;
+    }
+
+    /**
+     * Tells the circuit breaker how the run has ended, if that says something about its target.
+     *
+     * @param error what failed; null: the run has succeeded
+     */
+    default void tellBreaker(@Nullable Throwable error) {}
 }

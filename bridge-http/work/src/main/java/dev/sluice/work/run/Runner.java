@@ -69,9 +69,9 @@ public final class Runner {
     @SuppressWarnings("CatchingUnchecked")
     private Verdict handle(Handler handler, Run run, LongConsumer ran) {
         Work work = run.work();
-        Verdict invalid = validate(handler, run, work);
-        if (invalid != null) {
-            return invalid;
+        Verdict early = beforeTheCall(handler, run, work);
+        if (early != null) {
+            return early;
         }
         Outcome outcome = null;
         Throwable error = null;
@@ -104,7 +104,7 @@ public final class Runner {
         var items = new ArrayList<BatchHandler.Item>(runs.size());
         for (Run run : runs) {
             BatchHandler.Item item = new BatchHandler.Item(run.work(), run);
-            Verdict early = isStopped(run) ? stopped(run) : validate(handler, run, item.work());
+            Verdict early = isStopped(run) ? stopped(run) : beforeTheCall(handler, run, item.work());
             verdicts.add(early);
             if (early == null) {
                 items.add(item);
@@ -170,6 +170,24 @@ public final class Runner {
         }
     }
 
+    /**
+     * Returns the verdict on a work that does not run now: it is not valid, or its target is broken, or the handler
+     * cannot name its target. Null: it runs.
+     */
+    @SuppressWarnings("CatchingUnchecked")
+    private @Nullable Verdict beforeTheCall(Hooks handler, Run run, Work work) {
+        Verdict invalid = validate(handler, run, work);
+        if (invalid != null) {
+            return invalid;
+        }
+        try {
+            Duration wait = run.putOff(run.hasBreaker() ? handler.target(work) : null);
+            return wait == null ? null : new Verdict.Again(wait, null, null, false, staysClosed(run));
+        } catch (Throwable e) {
+            return isStopped(run) ? afterStop(run, null, e) : failed(run, work, e);
+        }
+    }
+
     /** Returns the verdict on a work that is not valid; null: it is. */
     @SuppressWarnings("CatchingUnchecked")
     private @Nullable Verdict validate(Hooks handler, Run run, Work work) {
@@ -188,7 +206,14 @@ public final class Runner {
             return afterStop(run, outcome, error);
         }
         if (error != null || outcome == null) {
-            return failed(run, work, error == null ? new NullPointerException("no outcome") : error);
+            Throwable failure = error == null ? new NullPointerException("no outcome") : error;
+            run.tellBreaker(failure);
+            return failed(run, work, failure);
+        }
+        if (outcome instanceof Outcome.Retry retry) {
+            run.tellBreaker(new IllegalStateException(retry.reason()));
+        } else if (outcome instanceof Outcome.Done) {
+            run.tellBreaker(null);
         }
         try {
             run.handler().after(work, run, outcome);
@@ -222,11 +247,10 @@ public final class Runner {
     }
 
     private Verdict timedOut(Run run) {
-        return failed(
-                run,
-                run.work(),
-                new WorkTimeoutException(
-                        "the handler ran longer than " + run.settings().timeout()));
+        var error = new WorkTimeoutException(
+                "the handler ran longer than " + run.settings().timeout());
+        run.tellBreaker(error);
+        return failed(run, run.work(), error);
     }
 
     private Verdict invalid(Run run, Throwable error) {

@@ -2,6 +2,7 @@ package dev.sluice.work.store;
 
 import dev.sluice.queue.Message;
 import dev.sluice.queue.MessageHeaders;
+import dev.sluice.queue.PriorityLane;
 import dev.sluice.queue.sql.BoundStatement;
 import dev.sluice.queue.sql.Rows;
 import dev.sluice.queue.sql.Statements;
@@ -38,12 +39,14 @@ public final class ItemRows {
      * An item that was claimed.
      *
      * @param message the work; payload and headers as they are stored
+     * @param lane the lane in which it was claimed
      * @param closes whether its partition is closed until it is done
      * @param limited the name of the limits whose room it takes; null: it takes none
      * @param errors the newest failures as they are stored; null: none
      */
     public record Item(
             Message message,
+            PriorityLane lane,
             boolean closes,
             @Nullable String limited,
             int attempts,
@@ -56,7 +59,7 @@ public final class ItemRows {
 
         /** Returns this item with room of limits. */
         public Item limited(String name) {
-            return new Item(message, closes, name, attempts, crashes, snoozes, errors);
+            return new Item(message, lane, closes, name, attempts, crashes, snoozes, errors);
         }
     }
 
@@ -65,6 +68,7 @@ public final class ItemRows {
      *
      * @param delay how long it waits, if {@code until} is null
      * @param until when it is due; null: after the delay
+     * @param lane its own lane
      */
     public record Later(
             Place place,
@@ -73,7 +77,8 @@ public final class ItemRows {
             boolean closes,
             int attempts,
             long snoozes,
-            @Nullable String errors) {}
+            @Nullable String errors,
+            PriorityLane lane) {}
 
     /**
      * A work that becomes a dead letter.
@@ -120,6 +125,7 @@ public final class ItemRows {
     public void keep(Connection connection, long queueId, List<Later> works) throws SQLException {
         if (!works.isEmpty()) {
             later(statements.on(connection, "keep").set("queue", queueId), works)
+                    .setInts("lanes", works, later -> later.lane().number())
                     .execute();
         }
     }
@@ -144,8 +150,37 @@ public final class ItemRows {
                 .setTexts("errors", works, Later::errors);
     }
 
+    /** Returns for each lane, by number, how many items are due, at most {@code limit}. */
+    public long[] due(Connection connection, Queue queue, int limit) throws SQLException {
+        long[] due = new long[PriorityLane.values().length];
+        statements
+                .on(connection, "due")
+                .set("queue", queue.id())
+                .set("limit", limit)
+                .set("alone", ALONE)
+                .forEach(row -> due[row.getInt("lane")] = row.getLong("works"));
+        return due;
+    }
+
     /**
-     * Leases at most {@code limit} items that are due, without those that must run alone.
+     * Leases items that are due, without those that must run alone. They take no room of limits.
+     *
+     * @param limits most items of each lane, by number
+     */
+    public List<Item> claim(Connection connection, Queue queue, long[] limits, UUID owner, Duration lease)
+            throws SQLException {
+        return statements
+                .on(connection, "claim")
+                .set("queue", queue.id())
+                .set("limits", limits)
+                .set("alone", ALONE)
+                .set("owner", owner)
+                .set("lease_ms", lease.toMillis())
+                .list(row -> item(row, queue.name()));
+    }
+
+    /**
+     * Leases at most {@code limit} items that are due, the most urgent lane first, without those that must run alone.
      *
      * @param limited the name of the limits whose room they take; null: they take none
      */
@@ -153,7 +188,7 @@ public final class ItemRows {
             Connection connection, Queue queue, int limit, UUID owner, Duration lease, @Nullable String limited)
             throws SQLException {
         return statements
-                .on(connection, "claim")
+                .on(connection, "claim-any")
                 .set("limited", limited)
                 .set("queue", queue.id())
                 .set("limit", limit)
@@ -195,6 +230,7 @@ public final class ItemRows {
                 createdAt);
         return new Item(
                 message,
+                PriorityLane.ofNumber(row.getInt("lane")),
                 row.getBoolean("closes"),
                 row.getString("limited"),
                 row.getInt("attempts"),

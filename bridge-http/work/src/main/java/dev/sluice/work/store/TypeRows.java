@@ -38,6 +38,8 @@ public final class TypeRows {
      * @param hasKeyRules whether there are rules for limit keys
      * @param hasLines whether works wait in lines
      * @param limits the limits over all engines
+     * @param breaker {@code open} or {@code closed}, if the circuit breaker is forced; null: it is not
+     * @param breakerResets how often the circuit breaker was reset
      */
     public record State(
             String queue,
@@ -50,7 +52,9 @@ public final class TypeRows {
             boolean hasRules,
             boolean hasKeyRules,
             boolean hasLines,
-            LimitRules limits) {
+            LimitRules limits,
+            @Nullable String breaker,
+            long breakerResets) {
 
         /** Returns the limit key of a work: what the program says, or else what is in its place; null: none. */
         public @Nullable String limitKey(@Nullable String given, byte[] payload, Map<String, String> headers) {
@@ -80,7 +84,9 @@ public final class TypeRows {
                     hasRules,
                     hasKeyRules,
                     hasLines,
-                    rules);
+                    rules,
+                    breaker,
+                    breakerResets);
         }
 
         private static State of(ResultSet row) throws SQLException {
@@ -97,7 +103,9 @@ public final class TypeRows {
                     row.getBoolean("has_rules"),
                     row.getBoolean("has_key_rules"),
                     row.getBoolean("has_lines"),
-                    LimitRules.NONE);
+                    LimitRules.NONE,
+                    row.getString("breaker"),
+                    row.getLong("breaker_resets"));
         }
     }
 
@@ -143,6 +151,20 @@ public final class TypeRows {
                 .set("queue", queue)
                 .set("concurrency", concurrency == null ? null : concurrency.longValue())
                 .execute();
+    }
+
+    /** Forces the circuit breaker {@code open} or {@code closed}. */
+    public void forceBreaker(Connection connection, String queue, String state) throws SQLException {
+        statements
+                .on(connection, "force-breaker")
+                .set("queue", queue)
+                .set("breaker", state)
+                .execute();
+    }
+
+    /** Ends what was forced, and lets all engines close the circuit breakers. */
+    public void resetBreaker(Connection connection, String queue) throws SQLException {
+        statements.on(connection, "reset-breaker").set("queue", queue).execute();
     }
 
     /** Returns how many works of a queue no engine has claimed, without those that are scheduled. */

@@ -72,12 +72,15 @@ with expired as (
   insert into sluice.work_items
     (partition_id, seq, queue_id, partition_name, lane, message_id, transaction_id, payload, headers, trace_id, producer_sub,
      created_at, available_at, closes, crashes)
-  select e.partition_id, left_over.seq, e.queue_id, p.name, p.lane, s.ids[at.i], s.transaction_ids[at.i], s.payloads[at.i],
+  select e.partition_id, left_over.seq, e.queue_id, p.name,
+         case when p.lane_heads[1] >= left_over.seq then 0 when p.lane_heads[2] >= left_over.seq then 1
+              when p.lane_heads[3] >= left_over.seq then 2 when p.lane_heads[4] >= left_over.seq then 3 else p.lane end,
+         s.ids[at.i], s.transaction_ids[at.i], s.payloads[at.i],
          s.headers[at.i], s.trace_ids[at.i], s.producer_subs[at.i], coalesce(s.created_ats[at.i], s.created_at),
          clock_timestamp(), e.closes,
          case when e.owner = '00000000-0000-0000-0000-000000000000' then 0 else 1 end
   from expired e
-  cross join lateral (select p.name, p.lane from sluice.partitions p where p.id = e.partition_id offset 0) p
+  cross join lateral (select p.name, p.lane, p.lane_heads from sluice.partitions p where p.id = e.partition_id offset 0) p
   cross join lateral generate_series(e.first_seq, e.last_seq) as left_over (seq)
   cross join lateral (
     select * from sluice.segments s

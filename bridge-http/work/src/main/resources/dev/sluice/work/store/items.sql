@@ -1,17 +1,21 @@
 -- Statements of ItemRows: the table work_items.
 
 -- name: keep
--- Makes items of works of claims, which this transaction has noted as done.
+-- Makes items of works of claims, which this transaction has noted as done. If an item lets nothing of its partition
+-- pass, it has the lane of the most urgent work that waits behind it.
 insert into sluice.work_items
   (partition_id, seq, queue_id, partition_name, lane, message_id, transaction_id, payload, headers, trace_id, producer_sub,
    created_at, available_at, closes, attempts, crashes, snoozes, errors)
-select kept.partition_id, kept.seq, :queue, p.name, p.lane, s.ids[at.i], s.transaction_ids[at.i], s.payloads[at.i],
+select kept.partition_id, kept.seq, :queue, p.name,
+       case when kept.closes and p.lane_heads[1] > kept.seq then 0 when kept.closes and p.lane_heads[2] > kept.seq then least(1, kept.lane)
+            when kept.closes and p.lane_heads[3] > kept.seq then least(2, kept.lane) else kept.lane end,
+       s.ids[at.i], s.transaction_ids[at.i], s.payloads[at.i],
        s.headers[at.i], s.trace_ids[at.i], s.producer_subs[at.i], coalesce(s.created_ats[at.i], s.created_at),
        coalesce(kept.until, clock_timestamp() + kept.delay_ms * interval '1 millisecond'), kept.closes, kept.attempts, 0, kept.snoozes, kept.errors
 from unnest(:partitions::bigint[], :seqs::bigint[], :delays_ms::bigint[], :untils::timestamptz[], :closes::boolean[],
-            :attempts::integer[], :snoozes::bigint[], :errors::text[])
-  as kept (partition_id, seq, delay_ms, until, closes, attempts, snoozes, errors)
-cross join lateral (select p.name, p.lane from sluice.partitions p where p.id = kept.partition_id offset 0) p
+            :attempts::integer[], :snoozes::bigint[], :errors::text[], :lanes::integer[])
+  as kept (partition_id, seq, delay_ms, until, closes, attempts, snoozes, errors, lane)
+cross join lateral (select p.name, p.lane_heads from sluice.partitions p where p.id = kept.partition_id offset 0) p
 cross join lateral (
   select * from sluice.segments s
   where s.partition_id = kept.partition_id and s.first_seq <= kept.seq
@@ -22,9 +26,42 @@ cross join lateral (select (kept.seq - s.first_seq + 1)::integer as i) at
 where s.last_seq >= kept.seq and s.payloads[at.i] is not null
 on conflict (partition_id, seq) do nothing;
 
+-- name: due
+-- Returns for each lane how many items are due that claim would take, at most :limit.
+select priority.lane,
+       (select count(*) from (
+          select from sluice.work_items i
+          where i.queue_id = :queue and i.lane = priority.lane and i.available_at <= now() and i.line is null
+            and i.crashes + case when i.owner is null then 0 else 1 end < :alone
+          limit :limit
+        ) due) as works
+from generate_series(0, 3) as priority (lane);
+
 -- name: claim
--- Leases items that are due, lane by lane, longest due first. An item whose lease ended has one crash more. Leaves items
+-- Leases items that are due, at most :limits of each lane, longest due first. An item whose lease ended has one crash more. Leaves items
 -- with :alone crashes out: claim-alone takes them.
+with ready as (
+  select due.*
+  from unnest(:limits::bigint[]) with ordinality as priority (works, number)
+  cross join lateral (
+    select i.partition_id, i.seq from sluice.work_items i
+    where i.queue_id = :queue and i.lane = priority.number - 1 and i.available_at <= now() and i.line is null
+      and i.crashes + case when i.owner is null then 0 else 1 end < :alone
+    order by i.available_at
+    limit priority.works
+    for update skip locked
+  ) due
+)
+update sluice.work_items i
+set owner = :owner,
+    available_at = clock_timestamp() + :lease_ms * interval '1 millisecond',
+    crashes = i.crashes + case when i.owner is null then 0 else 1 end
+from ready
+where i.partition_id = any (array[ready.partition_id]) and i.seq = ready.seq
+returning i.*;
+
+-- name: claim-any
+-- Like claim, at most :limit of all lanes, the most urgent lane first.
 with ready as (
   select due.*
   from generate_series(0, 3) as priority (lane)

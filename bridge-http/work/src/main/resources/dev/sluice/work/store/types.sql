@@ -10,7 +10,8 @@ on conflict (name) do nothing;
 
 -- name: load
 -- Returns the queues that exist, with what operators have set, and whether works are to be cancelled.
-select q.name, q.id, q.encryption_enabled, t.paused_at is not null as is_paused, t.concurrency,
+select q.name, q.id, q.encryption_enabled, t.paused_at is not null as is_paused, t.concurrency, t.breaker,
+       coalesce(t.breaker_resets, 0) as breaker_resets,
        coalesce(c.found, false) as has_cancels, t.limit_key,
        (select 1 from sluice.work_limit_rules r where r.queue = wanted.name limit 1) is not null as has_rules,
        (select 1 from sluice.work_limit_rules r where r.queue = wanted.name and r.name <> '' limit 1) is not null as has_key_rules,
@@ -32,6 +33,14 @@ on conflict (queue) do update set paused_at = null, updated_at = now();
 -- name: set-concurrency
 insert into sluice.work_types (queue, concurrency) values (:queue, :concurrency)
 on conflict (queue) do update set concurrency = :concurrency, updated_at = now();
+
+-- name: force-breaker
+insert into sluice.work_types (queue, breaker) values (:queue, :breaker)
+on conflict (queue) do update set breaker = :breaker, updated_at = now();
+
+-- name: reset-breaker
+insert into sluice.work_types (queue, breaker_resets) values (:queue, 1)
+on conflict (queue) do update set breaker = null, breaker_resets = work_types.breaker_resets + 1, updated_at = now();
 
 -- name: waiting
 -- How many works of a queue no engine has claimed: those in partitions, by arithmetic, and at most :most items. Reads the

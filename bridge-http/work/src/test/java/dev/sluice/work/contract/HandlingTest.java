@@ -7,6 +7,7 @@ import dev.sluice.queue.PayloadCipher;
 import dev.sluice.queue.PriorityLane;
 import dev.sluice.work.Enqueued;
 import dev.sluice.work.HandlerSettings;
+import dev.sluice.work.LaneOrder;
 import dev.sluice.work.Outcome;
 import dev.sluice.work.Work;
 import dev.sluice.work.WorkBuffer;
@@ -157,10 +158,14 @@ class HandlingTest extends WorkFixture {
             producer.enqueue(Work.of("lanes", "\"normal\""));
             producer.enqueue(Work.of("lanes", "\"critical\"").priority(PriorityLane.CRITICAL));
         }
-        start(builder().concurrency(1).claimAhead(Duration.ZERO).handler("lanes", (each, context) -> {
-            order.add(each.payloadText());
-            return Outcome.done();
-        }));
+        start(builder()
+                .lanes(LaneOrder.STRICT)
+                .concurrency(1)
+                .claimAhead(Duration.ZERO)
+                .handler("lanes", (each, context) -> {
+                    order.add(each.payloadText());
+                    return Outcome.done();
+                }));
         until(() -> order.size() == 60);
         assertThat(order.subList(0, 20)).containsOnly("\"critical\"");
         assertThat(order.subList(20, 40)).containsOnly("\"normal\"");
