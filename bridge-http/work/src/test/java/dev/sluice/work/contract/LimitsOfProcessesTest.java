@@ -1,9 +1,11 @@
 package dev.sluice.work.contract;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import dev.sluice.work.Work;
 import dev.sluice.work.WorkBuffer;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
@@ -15,6 +17,9 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** Limits hold over processes, and the death of a process gives back exactly the room that it took. */
 class LimitsOfProcessesTest extends WorkFixture {
     private static final String ROOM = "select count(*) from sluice.work_limits where running <> 0";
+
+    /** For three processes on a busy machine. */
+    private static final Duration LONG = Duration.ofSeconds(120);
 
     private final List<Process> processes = new ArrayList<>();
 
@@ -49,7 +54,7 @@ class LimitsOfProcessesTest extends WorkFixture {
             }
             producer.enqueue(works);
         }
-        until(() -> runs() == 3_000);
+        await().atMost(LONG).until(() -> runs() == 3_000);
         untilNothingIsLeft();
         untilRows(ROOM, "0");
         assertThat(postgres.query("select key from two_at_a_time")).isEmpty();
