@@ -23,7 +23,8 @@ final class Choice {
         this.now = now;
         this.due = unfinished.stream()
                 .filter(this::isTime)
-                .filter(each -> unfinished.stream().noneMatch(other -> goesBefore(other, each)))
+                .filter(each ->
+                        !each.isKeyed() || unfinished.stream().noneMatch(other -> goesBefore(other, each)))
                 .sorted(comparing((TestedWork each) -> each.hasRun ? 0 : 1)
                         .thenComparing(each -> each.enqueued().priority().number())
                         .thenComparing(each -> Objects.requireNonNull(each.dueAt)))
@@ -37,8 +38,8 @@ final class Choice {
 
     /** Returns the works of the next call; none if nothing is to run at this time. */
     List<TestedWork> next() {
-        for (TestedWork first : due) {
-            List<TestedWork> call = callOf(first);
+        for (int i = 0; i < due.size(); i++) {
+            List<TestedWork> call = callOf(due.get(i), due.subList(i + 1, due.size()));
             if (!call.isEmpty()) {
                 return call;
             }
@@ -53,7 +54,6 @@ final class Choice {
     /** Returns whether a work waits for another one with the same key. */
     private boolean goesBefore(TestedWork other, TestedWork work) {
         boolean sameKey = !other.equals(work)
-                && work.isKeyed()
                 && Objects.equals(other.enqueued().key(), work.enqueued().key())
                 && other.type().equals(work.type());
         if (!sameKey || work.hasRun) {
@@ -70,23 +70,27 @@ final class Choice {
     }
 
     /** Returns the works that run in one call with a work; none if the call waits for further works. */
-    private List<TestedWork> callOf(TestedWork first) {
+    private List<TestedWork> callOf(TestedWork first, List<TestedWork> later) {
         Batching batching = first.type().batching();
-        var call = new ArrayList<TestedWork>();
+        if (batching.size() == 1 || first.crashes() > 0) {
+            return List.of(first);
+        }
+        var call = new ArrayList<TestedWork>(List.of(first));
         var keys = new HashSet<String>();
-        for (TestedWork next : due) {
-            boolean fits = next.equals(first)
-                    || (first.crashes() == 0
-                            && next.crashes() == 0
-                            && next.type().equals(first.type())
-                            && due.indexOf(next) > due.indexOf(first));
+        if (first.enqueued().key() != null) {
+            keys.add(first.enqueued().key());
+        }
+        for (TestedWork next : later) {
             String key = next.enqueued().key();
-            if (fits && call.size() < batching.size() && (key == null || keys.add(key))) {
+            if (call.size() < batching.size()
+                    && next.crashes() == 0
+                    && next.type().equals(first.type())
+                    && (key == null || keys.add(key))) {
                 call.add(next);
             }
         }
         Instant lingersUntil = Objects.requireNonNull(first.dueAt).plus(batching.linger());
-        boolean starts = call.size() == batching.size() || first.crashes() > 0 || !lingersUntil.isAfter(now);
+        boolean starts = call.size() == batching.size() || !lingersUntil.isAfter(now);
         return starts ? call : List.of();
     }
 }
