@@ -40,6 +40,9 @@ final class EventQueue {
 
     private static final int BATCH = 1_000;
 
+    /** Wakes the thread when the queue is closed. */
+    private static final WorkEvent END = new WorkEvent(Kind.RESUMED, "", null, 0, null);
+
     /** How long the thread keeps its connection without events. */
     private static final long IDLE_MS = 1_000;
 
@@ -130,6 +133,7 @@ final class EventQueue {
                 failed(e);
             }
         }
+        waiting.remove(END);
         dropped.addAndGet(unwritten.size() + (long) waiting.size());
         writer.close();
     }
@@ -141,6 +145,7 @@ final class EventQueue {
         if (first != null) {
             events.add(first);
             waiting.drainTo(events, BATCH - 1);
+            events.remove(END);
         }
         return events;
     }
@@ -203,6 +208,7 @@ final class EventQueue {
     /** Writes what waits, within a time. What is left then is dropped. */
     void close(Duration timeout) throws InterruptedException {
         closed = true;
+        waiting.offer(END); // Wakes the thread; if there is no room, it does not sleep.
         thread.join(Math.max(1, timeout.toMillis()));
         if (thread.isAlive()) {
             abandoned = true;
