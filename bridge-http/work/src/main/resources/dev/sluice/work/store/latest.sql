@@ -50,7 +50,7 @@ where s.partition_id = any (array[next.partition_id]) and s.transaction_id = nex
 
 -- name: release-forgotten
 -- Makes works due that wait for works which are gone without an engine, such as messages that somebody deleted: nothing of
--- their partitions waits or runs. Looks at :limit works that have waited for :seconds.
+-- their partitions waits or runs. Looks at :limit works that have waited for :seconds, and at others the next time.
 with held as (
   select l.queue_id, l.conflates, l.key, l.partition_id, l.message_id
   from sluice.work_latest l
@@ -71,10 +71,12 @@ with held as (
   where greatest(p.tail - 1, coalesce(c.position, 0)) >= p.head
     and not exists (select from sluice.work_claims w where w.partition_id = h.partition_id)
     and not exists (select from sluice.work_items i where i.partition_id = h.partition_id and i.seq > 0)
-), next as (
-  update sluice.work_latest l set running = l.message_id
-  from forgotten f
-  where l.queue_id = any (array[f.queue_id]) and l.conflates = f.conflates and l.key = f.key
+), looked_at as (
+  update sluice.work_latest l
+  set updated_at = clock_timestamp(),
+      running = case when exists (select from forgotten f where f.message_id = l.message_id) then l.message_id else l.running end
+  from held h
+  where l.queue_id = any (array[h.queue_id]) and l.conflates = h.conflates and l.key = h.key
 )
 update sluice.scheduled s set due_at = clock_timestamp()
 from forgotten f

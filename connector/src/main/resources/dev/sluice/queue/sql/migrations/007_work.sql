@@ -218,7 +218,7 @@ comment on column sluice.work_latest.partition_id is 'The partition of the newes
 comment on column sluice.work_latest.idempotency_key is 'That of the newest work. Null: it has none.';
 comment on column sluice.work_latest.first_at is 'When the first of the works was enqueued that the newest one has replaced.';
 comment on column sluice.work_latest.running is 'Of a conflation key: the work that is in its partition or runs. The newest one is scheduled until that one is done, unless it is the same.';
-comment on column sluice.work_latest.updated_at is 'When a work with the key was enqueued last.';
+comment on column sluice.work_latest.updated_at is 'When a work with the key was enqueued last, or an engine has found that the newest one still has to wait.';
 
 create index work_latest_old on sluice.work_latest (updated_at);
 -- For works that wait for one that is gone.
