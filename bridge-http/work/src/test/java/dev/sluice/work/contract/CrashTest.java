@@ -56,6 +56,35 @@ class CrashTest extends WorkFixture {
         assertThat(process.isAlive()).isTrue();
     }
 
+    @Test
+    void ofABatchThatKillsItsProcessOnlyTheWorkThatKillsBecomesADeadLetter() throws Exception {
+        postgres.execute(DyingPool.TABLE);
+        WorkBuffer work = start(builder());
+        work.enqueue(Work.of("deadly", "\"halt\"").idempotencyKey("poison"));
+        work.enqueue(IntStream.range(0, 12)
+                .mapToObj(i -> Work.of("deadly", "5").idempotencyKey("k" + i))
+                .toList());
+        Process process = startBatches();
+        for (int deaths = 0; deaths < 3; deaths++) {
+            assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
+            process = startBatches();
+        }
+        untilRows("select count(*) from sluice.work_keys where finished_at is null", "0");
+        untilNothingIsLeft();
+        assertThat(postgres.query("select payload, error from sluice.dead_letters"))
+                .containsExactly("\"halt\"|crash_loop: 3 engines died while the work was begun");
+        assertThat(postgres.query("select max(attempt) from runs")).containsExactly("1");
+        assertThat(postgres.query("select count(*) from sluice.work_keys where result = '\"done\"'"))
+                .containsExactly("12");
+        assertThat(process.isAlive()).isTrue();
+    }
+
+    private Process startBatches() throws Exception {
+        Process process = DyingPool.start(postgres.url(), 2, 3, 4);
+        processes.add(process);
+        return process;
+    }
+
     @ParameterizedTest
     @ValueSource(longs = {1, 2, 3})
     void worksOfKilledProcessesRunElsewhereAndNoneIsLost(long seed) throws Exception {
