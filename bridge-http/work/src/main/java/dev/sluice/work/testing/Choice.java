@@ -23,8 +23,7 @@ final class Choice {
         this.now = now;
         this.due = unfinished.stream()
                 .filter(this::isTime)
-                .filter(each ->
-                        !each.isKeyed() || unfinished.stream().noneMatch(other -> goesBefore(other, each)))
+                .filter(each -> !each.isKeyed() || unfinished.stream().noneMatch(other -> goesBefore(other, each)))
                 .sorted(comparing((TestedWork each) -> each.hasRun ? 0 : 1)
                         .thenComparing(each -> each.enqueued().priority().number())
                         .thenComparing(each -> Objects.requireNonNull(each.dueAt)))
