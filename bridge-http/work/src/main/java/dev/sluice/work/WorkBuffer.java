@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
@@ -172,6 +173,14 @@ public final class WorkBuffer implements AutoCloseable {
         return operations.stats();
     }
 
+    /**
+     * Says that a queue has new messages, of which another process has told this one. Of use only with
+     * {@link Builder#wakeUps}. Never blocks; queues without works have no effect.
+     */
+    public void wake(String queue) {
+        operations.wake(queue);
+    }
+
     /** Returns how many events listeners have missed because they were slower than the works. */
     public long droppedEvents() {
         return operations.droppedEvents();
@@ -224,10 +233,12 @@ public final class WorkBuffer implements AutoCloseable {
         private Duration pollInterval = Duration.ofSeconds(1);
         private Duration progressInterval = Duration.ofMillis(500);
         private boolean listens = true;
+        private @Nullable Consumer<Set<String>> tells;
         private int eventBuffer = 10_000;
         private LaneOrder lanes = LaneOrder.WEIGHTED;
         private final List<WorkListener> listeners = new ArrayList<>();
         private Set<WorkEvent.Kind> delivered = Set.of();
+        private WorkMeter meter = WorkMeter.NONE;
         private LongSupplier nanos = System::nanoTime;
 
         private Builder(DataSource dataSource) {
@@ -358,9 +369,26 @@ public final class WorkBuffer implements AutoCloseable {
             return this;
         }
 
+        /**
+         * Uses an exchange of wake-ups that the program has already, instead of a connection that listens. The program
+         * hands what it hears to {@link WorkBuffer#wake}.
+         *
+         * @param value gets the queues to which this buffer has written; must not block
+         */
+        public Builder wakeUps(Consumer<Set<String>> value) {
+            tells = value;
+            return this;
+        }
+
         /** Adds a listener of events. */
         public Builder listener(WorkListener value) {
             listeners.add(value);
+            return this;
+        }
+
+        /** Sets what counts the works of this buffer. */
+        public Builder meter(WorkMeter value) {
+            meter = value;
             return this;
         }
 
@@ -396,7 +424,7 @@ public final class WorkBuffer implements AutoCloseable {
                     maxStuck,
                     pollInterval,
                     progressInterval,
-                    listens,
+                    listens && tells == null,
                     eventBuffer,
                     lanes);
         }
@@ -409,7 +437,11 @@ public final class WorkBuffer implements AutoCloseable {
          * @throws QueueException if PostgreSQL failed
          */
         public WorkBuffer start() {
-            var operations = new Operations(dataSource, settings(), handlers, listeners, delivered, nanos);
+            var operations = new Operations(
+                    dataSource,
+                    settings(),
+                    handlers,
+                    new Operations.Surroundings(listeners, delivered, meter, tells, nanos));
             operations.start(appliesSchema);
             return new WorkBuffer(operations);
         }

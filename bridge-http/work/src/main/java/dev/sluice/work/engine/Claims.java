@@ -49,6 +49,7 @@ final class Claims {
     private final UUID owner;
     private final LongSupplier nanos;
     private final Reports reports;
+    private final Events events;
     private final PayloadCipher cipher;
     private final LimitedClaims limited;
 
@@ -58,7 +59,8 @@ final class Claims {
     private final List<Later> doubtfulItems = new ArrayList<>();
     private final Map<Place, UsedRoom> roomOfDoubtful = new HashMap<>();
 
-    Claims(Tables tables, EngineSettings settings, UUID owner, Reports reports, LongSupplier nanos) {
+    Claims(Tables tables, EngineSettings settings, UUID owner, Reports reports, Events events, LongSupplier nanos) {
+        this.events = events;
         this.tables = tables;
         this.settings = settings;
         this.owner = owner;
@@ -378,6 +380,7 @@ final class Claims {
         });
         int works = recovered.stream().mapToInt(Recovered::works).max().orElse(0);
         if (works > 0) {
+            events.crashed(type, works);
             log.warn(
                     "Took over the works of an engine that died type={} claims={} works={}",
                     type.name(),

@@ -81,7 +81,7 @@ final class Engine {
                         settings,
                         types,
                         workers,
-                        new Claims(tables, settings, owner, reports, nanos),
+                        new Claims(tables, settings, owner, reports, events, nanos),
                         new Settlement(tables, settings, owner, reports),
                         held,
                         reports,
@@ -98,7 +98,11 @@ final class Engine {
         dispatcher.ended(ended);
     }
 
+    /** Starts the threads. An engine without types has none. */
     void start() {
+        if (types.isEmpty()) {
+            return;
+        }
         threads.add(WorkThreads.daemon("sluice-work-leases", this::renewLeases));
         threads.add(WorkThreads.daemon("sluice-work-watch", this::watch));
         threads.forEach(Thread::start);
@@ -219,6 +223,9 @@ final class Engine {
 
     /** Lets the handlers end within the time of the settings, gives back what has not, and ends the threads. */
     CloseReport close() throws InterruptedException {
+        if (types.isEmpty()) {
+            return new CloseReport(0, 0, true);
+        }
         dispatcher.stopClaiming(LAST_WORDS);
         giveBack(workers.withdraw());
         awaitHandlers(System.nanoTime() + settings.closeTimeout().toNanos());

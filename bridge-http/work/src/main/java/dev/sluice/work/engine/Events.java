@@ -3,6 +3,7 @@ package dev.sluice.work.engine;
 import dev.sluice.work.WorkEvent;
 import dev.sluice.work.WorkEvent.Kind;
 import dev.sluice.work.WorkListener;
+import dev.sluice.work.WorkMeter;
 import dev.sluice.work.run.VerdictEvents;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -27,14 +28,17 @@ final class Events {
     private final List<Outlet> outlets = new ArrayList<>();
     private final LongAdder dropped = new LongAdder();
     private final @Nullable EventQueue queue;
+    private final WorkMeter meter;
 
     /**
      * Makes the events of listeners, each with room for {@code capacity} events that wait.
      *
      * @param queue delivers events; null: nobody wants them
+     * @param meter counts all events
      */
-    Events(Collection<WorkListener> listeners, int capacity, @Nullable EventQueue queue) {
+    Events(Collection<WorkListener> listeners, int capacity, @Nullable EventQueue queue, WorkMeter meter) {
         this.queue = queue;
+        this.meter = meter;
         listeners.forEach(listener -> outlets.add(new Outlet(listener, capacity)));
     }
 
@@ -92,10 +96,29 @@ final class Events {
         }
     }
 
+    /** Counts a run that begins, and tells it. */
+    void began(Begun begun) {
+        boolean isFirst = begun.attempt() == 1 && begun.snoozes() == 0 && begun.crashes() == 0;
+        meter.began(begun.type().name(), isFirst ? begun.createdAt() : null);
+        tell(Kind.STARTED, begun, null);
+    }
+
+    /** Counts a run that has ended. */
+    void ran(Begun begun) {
+        meter.ran(begun.type().name(), Duration.ofNanos(begun.elapsedNanos()));
+    }
+
+    /** Counts works of an engine that died. */
+    void crashed(HandledType type, int works) {
+        meter.crashed(type.name(), works);
+    }
+
     /** Hands an event to all listeners. Any thread; never waits. */
     void tell(Kind kind, Begun begun, @Nullable String detail) {
         if (hasTakers()) {
             tell(new WorkEvent(kind, begun.type().name(), begun.id(), begun.attempt(), detail));
+        } else {
+            meter.happened(kind, begun.type().name());
         }
     }
 
@@ -105,6 +128,7 @@ final class Events {
 
     /** Hands an event to all listeners. Any thread; never waits. */
     void tell(WorkEvent event) {
+        meter.happened(event.kind(), event.type());
         if (queue != null) {
             queue.offer(event);
         }
@@ -117,7 +141,7 @@ final class Events {
 
     /** Tells what was stored of runs, without those that other engines have taken over. */
     void tellSettled(List<Ended> ended, Set<Begun> lost) {
-        if (!hasTakers()) {
+        if (!hasTakers() && meter.equals(WorkMeter.NONE)) {
             return;
         }
         for (Ended each : ended) {

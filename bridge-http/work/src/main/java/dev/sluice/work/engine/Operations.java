@@ -16,6 +16,7 @@ import dev.sluice.work.WorkEvent;
 import dev.sluice.work.WorkId;
 import dev.sluice.work.WorkLimits;
 import dev.sluice.work.WorkListener;
+import dev.sluice.work.WorkMeter;
 import dev.sluice.work.WorkStats;
 import dev.sluice.work.breaker.Breakers;
 import dev.sluice.work.rules.Types;
@@ -37,6 +38,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 import java.util.stream.Collectors;
 import javax.sql.DataSource;
@@ -67,33 +69,49 @@ public final class Operations {
     private final Room room;
     private final Engine engine;
     private final @Nullable WakeUps wakeUps;
+    private final @Nullable Consumer<Set<String>> tells;
     private @Nullable CloseReport report;
 
     /** A handler with its settings. */
     public record Registered(Hooks handler, Batching batching, HandlerSettings settings) {}
 
     /**
+     * What the program gives beside handlers and settings.
+     *
+     * @param listeners each gets the events of the operations
+     * @param delivered the kinds of events that are delivered in a queue
+     * @param meter counts what happens
+     * @param tells gets the queues that have new messages, if the program has wake-ups of its own; else null
+     * @param nanos the clock by which timeouts are measured
+     */
+    public record Surroundings(
+            List<WorkListener> listeners,
+            Set<WorkEvent.Kind> delivered,
+            WorkMeter meter,
+            @Nullable Consumer<Set<String>> tells,
+            LongSupplier nanos) {}
+
+    /**
      * Makes operations that {@link #start} starts.
      *
      * @param handlers by type
-     * @param listeners each gets the events of this object
-     * @param delivered the kinds of events that are delivered in a queue
-     * @param nanos the clock by which timeouts are measured
      */
     public Operations(
             DataSource dataSource,
             EngineSettings settings,
             Map<String, Registered> handlers,
-            List<WorkListener> listeners,
-            Set<WorkEvent.Kind> delivered,
-            LongSupplier nanos) {
+            Surroundings surroundings) {
+        LongSupplier nanos = surroundings.nanos();
+        Set<WorkEvent.Kind> delivered = surroundings.delivered();
+        this.tells = surroundings.tells();
         this.dataSource = dataSource;
         this.settings = settings;
         this.tables = Tables.of(dataSource, settings);
         this.events = new Events(
-                listeners,
+                surroundings.listeners(),
                 settings.eventBuffer(),
-                EventQueue.of(dataSource, tables, settings, delivered, this::written));
+                EventQueue.of(dataSource, tables, settings, delivered, this::written),
+                surroundings.meter());
         this.deliversEvents = !delivered.isEmpty();
         this.handlers = Map.copyOf(handlers);
         this.enqueuer =
@@ -149,8 +167,8 @@ public final class Operations {
             }
             return changed;
         });
-        if (isChanged && wakeUps != null) {
-            wakeUps.tell(List.of(type.queue()));
+        if (isChanged) {
+            tell(Set.of(type.queue()));
         }
     }
 
@@ -190,8 +208,22 @@ public final class Operations {
 
     private void written(Set<String> queues) {
         queues.forEach(engine.dispatcher()::arrivedIn);
+        tell(queues);
+    }
+
+    private void tell(Set<String> queues) {
         if (wakeUps != null) {
             wakeUps.tell(queues);
+        }
+        if (tells != null) {
+            tells.accept(queues);
+        }
+    }
+
+    /** Says that a queue has new messages, or that its type was changed. */
+    public void wake(String queue) {
+        if (engine.types().stream().anyMatch(type -> type.queue().equals(queue))) {
+            heard(queue);
         }
     }
 
@@ -272,9 +304,7 @@ public final class Operations {
             return true;
         });
         engine.dispatcher().refresh();
-        if (wakeUps != null) {
-            wakeUps.tell(List.of(queue));
-        }
+        tell(Set.of(queue));
     }
 
     private Optional<TypeRows.State> state(String type) {
@@ -336,9 +366,7 @@ public final class Operations {
         engine.dispatcher().refresh();
         engine.dispatcher().arrivedIn(state.queue());
         engine.dispatcher().lookAgain();
-        if (wakeUps != null) {
-            wakeUps.tell(List.of(state.queue()));
-        }
+        tell(Set.of(state.queue()));
         return isGone;
     }
 

@@ -2,7 +2,6 @@ package dev.sluice.work.engine;
 
 import dev.sluice.work.BatchHandler;
 import dev.sluice.work.Handler;
-import dev.sluice.work.WorkEvent;
 import dev.sluice.work.run.Runner;
 import dev.sluice.work.run.Verdict;
 import java.util.ArrayList;
@@ -136,8 +135,12 @@ final class Workers {
     private void run(Handler handler, Begun begun) {
         Verdict verdict = null;
         if (begun.start()) {
-            events.tell(WorkEvent.Kind.STARTED, begun, null);
-            verdict = runner.run(handler, begun, begun.type()::ran);
+            events.began(begun);
+            try {
+                verdict = runner.run(handler, begun, begun.type()::ran);
+            } finally {
+                events.ran(begun);
+            }
         }
         boolean counts = begun.end();
         if (verdict != null && counts) {
@@ -147,10 +150,15 @@ final class Workers {
 
     private void run(BatchHandler handler, Call call) {
         List<Begun> started = call.start();
-        started.forEach(each -> events.tell(WorkEvent.Kind.STARTED, each, null));
-        List<Verdict> verdicts = started.isEmpty()
-                ? List.of()
-                : runner.run(handler, started, started.get(0).type()::ran);
+        started.forEach(events::began);
+        List<Verdict> verdicts;
+        try {
+            verdicts = started.isEmpty()
+                    ? List.of()
+                    : runner.run(handler, started, started.get(0).type()::ran);
+        } finally {
+            started.forEach(events::ran);
+        }
         call.end();
         for (int i = 0; i < started.size(); i++) {
             if (started.get(i).giveUp()) {

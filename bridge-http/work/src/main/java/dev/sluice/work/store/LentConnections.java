@@ -1,5 +1,6 @@
 package dev.sluice.work.store;
 
+import dev.sluice.queue.sql.CommitGate;
 import java.io.PrintWriter;
 import java.lang.reflect.InvocationHandler;
 import java.lang.reflect.InvocationTargetException;
@@ -18,9 +19,9 @@ import javax.sql.DataSource;
 /**
  * The program's pool, for code that sets settings of the session. When such code closes a connection, the settings that
  * it may have changed get the values with which the connection came, and so does auto-commit. Then the connection goes
- * back to the pool.
+ * back to the pool. If the pool has a {@link CommitGate}, its transactions pass it.
  */
-public final class LentConnections implements DataSource {
+public final class LentConnections implements DataSource, CommitGate {
     /** The settings that the writer of the queue changes. */
     private static final String SETTINGS =
             "'enable_hashjoin', 'enable_mergejoin', 'enable_seqscan', 'enable_bitmapscan',"
@@ -35,6 +36,11 @@ public final class LentConnections implements DataSource {
 
     public LentConnections(DataSource pool) {
         this.pool = pool;
+    }
+
+    @Override
+    public void beforeCommit() {
+        CommitGate.pass(pool);
     }
 
     @Override
