@@ -30,6 +30,7 @@ import dev.sluice.bridge.metrics.Metrics;
 import dev.sluice.bridge.metrics.MetricsFlush;
 import dev.sluice.bridge.metrics.ProcessUsage;
 import dev.sluice.bridge.metrics.RetentionCounts;
+import dev.sluice.bridge.metrics.WorkMetrics;
 import dev.sluice.bridge.pop.AcknowledgeDispatcher;
 import dev.sluice.bridge.pop.PopDispatcher;
 import dev.sluice.bridge.postgres.Availability;
@@ -46,6 +47,7 @@ import dev.sluice.bridge.system.OwnFiles;
 import dev.sluice.bridge.system.Shell;
 import dev.sluice.bridge.system.StartException;
 import dev.sluice.bridge.system.Threads;
+import dev.sluice.bridge.work.WorkService;
 import dev.sluice.buffer.DirectoryLockedException;
 import dev.sluice.queue.admin.PushRule;
 import dev.sluice.queue.admin.Retention;
@@ -85,10 +87,11 @@ import org.slf4j.LoggerFactory;
  *       │                                                    ▼
  *       └──pop, ack──▶ PopDispatcher, AcknowledgeDispatcher ──▶ QueueAccess ──▶ PostgreSQL
  *
+ *  WorkService ──handlers──▶ PostgreSQL
  *  Maintenance, ScheduledRelease, Housekeeping, IdIndexing, MetricsFlush ──▶ PostgreSQL
  * </pre>
  */
-final class Bridge implements AutoCloseable {
+final class Bridge implements StoppedByProcess {
     private static final Logger log = LoggerFactory.getLogger(Bridge.class);
 
     /** The probe of writes waits this long for an answer before it gives up its connection. */
@@ -122,10 +125,15 @@ final class Bridge implements AutoCloseable {
     /**
      * The way of a message to its consumer.
      *
-     * @param wake wakes the pops here, and those at other bridges, that wait for these queues
+     * @param work the engine that runs handlers for messages instead
+     * @param wake wakes the pops and the engine here, and those at other bridges, that wait for these queues
      */
     private record PopPath(
-            QueueAccess queue, PopDispatcher dispatcher, Maintenance maintenance, Consumer<Set<String>> wake) {}
+            QueueAccess queue,
+            PopDispatcher dispatcher,
+            Maintenance maintenance,
+            WorkService work,
+            Consumer<Set<String>> wake) {}
 
     /**
      * Starts the service; returns when it serves.
@@ -176,12 +184,15 @@ final class Bridge implements AutoCloseable {
         Database.Address address = postgres == null ? config.postgres().server().orElseThrow() : postgres.address();
         storage = openStorage(address);
         push = openPushPath();
-        pop = openPopPath();
+        var works = new WorkMetrics(config.work().maxTypes());
+        pop = openPopPath(works);
         var usage = new ProcessUsage(storage.database::usage, pop.dispatcher::waiting);
         MetricsSettings counted = config.metrics();
-        var metrics = new Metrics(counted.maxQueues(), usage);
+        var metrics = new Metrics(counted.maxQueues(), usage, works);
         Drain drain = startDrain(address);
         startJobs(metrics);
+        pop.work.open();
+        parts.onClose(pop.work::beginClose); // Its handlers end while the drain moves messages.
         Backend backend = backend(drain, metrics);
         var flush = parts.add(new MetricsFlush(
                 metrics,
@@ -223,6 +234,7 @@ final class Bridge implements AutoCloseable {
                 pops.statementTimeout(),
                 administration.writers() + administration.readers(),
                 administration.transactions() + administration.directPushes(),
+                config.work().connections(),
                 config.drain().toKafka() ? 0 : config.data().lanes()));
         PostgresSettings settings = config.postgres();
         String schema = settings.schema();
@@ -254,7 +266,7 @@ final class Bridge implements AutoCloseable {
         return new PushPath(lanes, failed, intake, admission, destination);
     }
 
-    private PopPath openPopPath() throws StartException {
+    private PopPath openPopPath(WorkMetrics works) throws StartException {
         Availability availability = storage.availability;
         var maintenance = parts.add(
                 new Maintenance(new SharedSwitches(storage.control(), storage.schema), availability::requireDatabase));
@@ -267,13 +279,19 @@ final class Bridge implements AutoCloseable {
                 access::giveBack,
                 config.pop().dispatcher());
         storage.database.whenItAnswersAgain(dispatcher::databaseAnswers);
-        var wakeUps = parts.add(new WakeUps(storage.control(), storage.schema, dispatcher::wake));
+        var arrivals = new Arrivals(dispatcher::wake);
+        var wakeUps = parts.add(new WakeUps(storage.control(), storage.schema, arrivals::heard));
+        arrivals.toOthers(wakeUps::tell);
+        var work = parts.add(new WorkService(
+                config.work(),
+                availability.gated(storage.database.work()),
+                availability::requireDatabase,
+                new WorkService.Surroundings(works, arrivals::ofWorks)));
+        works.droppedEvents(work::droppedEvents);
+        arrivals.toWork(work::wake);
         wakeUps.start();
         storage.database.whenRenewed(wakeUps::renew);
-        return new PopPath(access, dispatcher, maintenance, queues -> {
-            queues.forEach(dispatcher::wake);
-            wakeUps.tell(queues);
-        });
+        return new PopPath(access, dispatcher, maintenance, work, arrivals::here);
     }
 
     private Drain startDrain(Database.Address address) {
@@ -346,6 +364,7 @@ final class Bridge implements AutoCloseable {
                 storage.database.copies(),
                 availability::requireWrites,
                 pop.wake,
+                pop.work::buffer,
                 metrics,
                 pop.maintenance,
                 new BridgeState(
@@ -395,6 +414,11 @@ final class Bridge implements AutoCloseable {
     /** Returns how many messages were left in the local log at the end. The next start moves them. */
     long leftInLog() {
         return left;
+    }
+
+    @Override
+    public String whatIsLeft() {
+        return left + " messages left in the local log";
     }
 
     /**

@@ -23,8 +23,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The command line: {@code up [--config FILE]}, {@code buffer …} or {@code bench …}. The script {@code sluice} calls
- * it.
+ * The command line: {@code up [--config FILE]}, {@code work [--config FILE]}, {@code buffer …} or {@code bench …}.
+ * The script {@code sluice} calls it.
  */
 public final class Main {
     private static final Logger log = LoggerFactory.getLogger(Main.class);
@@ -35,9 +35,9 @@ public final class Main {
     private Main() {}
 
     /**
-     * Runs the service until the process is told to end. Exits with 1 if the service cannot start, and with 2 if the
-     * arguments are wrong. Or runs a {@link BufferCommand} or a {@link BenchCommand}, which have exit codes of their
-     * own.
+     * Runs the service, or its handlers only, until the process is told to end. Exits with 1 if it cannot start, and
+     * with 2 if the arguments are wrong. Or runs a {@link BufferCommand} or a {@link BenchCommand}, which have exit
+     * codes of their own.
      */
     public static void main(String[] arguments) {
         int status = run(List.of(arguments), System.getenv(), System.out, System.err);
@@ -63,15 +63,15 @@ public final class Main {
                     ? GrowthCommand.run(List.copyOf(rest), out, err)
                     : BenchCommand.run(List.copyOf(rest), out, err);
         }
-        if (!"up".equals(command)) {
-            err.println("sluice: the command must be: up [--config FILE], buffer or bench");
+        if (!"up".equals(command) && !"work".equals(command)) {
+            err.println("sluice: the command must be: up [--config FILE], work [--config FILE], buffer or bench");
             return WRONG_USAGE;
         }
         Path file = null;
         while (!rest.isEmpty()) {
             String option = rest.remove();
             if (!option.equals("--config") || rest.isEmpty()) {
-                err.println("sluice: up takes --config FILE, not " + option);
+                err.println("sluice: " + command + " takes --config FILE, not " + option);
                 return WRONG_USAGE;
             }
             String name = rest.remove();
@@ -82,7 +82,7 @@ public final class Main {
             }
             file = Path.of(name);
         }
-        return up(file, environment, out, err);
+        return serve(command.equals("work"), file, environment, out, err);
     }
 
     private static BufferSettings bufferSettings(
@@ -99,22 +99,15 @@ public final class Main {
         }
     }
 
-    private static int up(@Nullable Path file, Map<String, String> environment, PrintStream out, PrintStream err) {
+    private static int serve(
+            boolean onlyWorks, @Nullable Path file, Map<String, String> environment, PrintStream out, PrintStream err) {
         try {
             BridgeConfig config = BridgeConfig.parse(ConfigSources.find(file, environment));
-            var stop = new StopWithProcess(out);
-            Bridge bridge;
-            try {
-                bridge = Bridge.start(config, line -> out.println("sluice: " + line), stop::isRequested);
-                stop.started(bridge);
-            } finally {
-                stop.startIsOver();
+            if (onlyWorks) {
+                work(config, out);
+            } else {
+                up(config, out);
             }
-            log.info("Configuration:{}", config.describe());
-            if (!stop.isRequested()) {
-                out.println(bridge.introduction());
-            }
-            bridge.awaitEnd();
             return 0;
         } catch (ConfigException e) {
             e.problems().forEach(problem -> err.println("sluice: " + Secrets.line(problem)));
@@ -127,5 +120,46 @@ public final class Main {
             Thread.currentThread().interrupt();
             return FAILED;
         }
+    }
+
+    private static void up(BridgeConfig config, PrintStream out) throws StartException, InterruptedException {
+        var stop = new StopWithProcess(out);
+        Bridge bridge;
+        try {
+            bridge = Bridge.start(config, line -> out.println("sluice: " + line), stop::isRequested);
+            stop.started(bridge);
+        } finally {
+            stop.startIsOver();
+        }
+        describe(config);
+        if (!stop.isRequested()) {
+            out.println(bridge.introduction());
+        }
+        bridge.awaitEnd();
+    }
+
+    private static void work(BridgeConfig config, PrintStream out) throws StartException, InterruptedException {
+        var stop = new StopWithProcess(out);
+        WorkProcess process;
+        try {
+            process = WorkProcess.start(config, stop::isRequested);
+            stop.started(process);
+        } finally {
+            stop.startIsOver();
+        }
+        describe(config);
+        if (!stop.isRequested()) {
+            out.println(process.introduction());
+        }
+        process.awaitEnd();
+    }
+
+    private static void describe(BridgeConfig config) {
+        config.aliases()
+                .forEach((key, variable) -> log.info(
+                        "A variable of another service sets a key, because compat=workbuffer variable={} key={}",
+                        variable,
+                        key));
+        log.info("Configuration:{}", config.describe());
     }
 }

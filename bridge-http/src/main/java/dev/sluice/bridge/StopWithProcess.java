@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
 final class StopWithProcess {
     private final CountDownLatch startIsOver = new CountDownLatch(1);
     private volatile boolean requested;
-    private volatile @Nullable Bridge bridge;
+    private volatile @Nullable StoppedByProcess service;
 
     /** Registers with the JVM. Reports the stop to {@code out}. */
     StopWithProcess(PrintStream out) {
@@ -25,8 +25,8 @@ final class StopWithProcess {
     }
 
     /** The start has made a service, which a stop must close. */
-    void started(Bridge running) {
-        bridge = running;
+    void started(StoppedByProcess running) {
+        service = running;
     }
 
     /** The start has ended, with or without a service. */
@@ -36,7 +36,7 @@ final class StopWithProcess {
 
     private void stop(PrintStream out) {
         requested = true;
-        if (bridge != null || startIsOver.getCount() > 0) {
+        if (service != null || startIsOver.getCount() > 0) {
             out.println("sluice: Stopping");
         }
         try {
@@ -44,10 +44,10 @@ final class StopWithProcess {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
-        Bridge running = bridge;
+        StoppedByProcess running = service;
         if (running != null) {
             running.close();
-            out.println("sluice: Stopped, " + running.leftInLog() + " messages left in the local log");
+            out.println("sluice: Stopped, " + running.whatIsLeft());
         }
     }
 }

@@ -8,6 +8,9 @@
  *       {@code OpenParts} closes them in reverse, also after a failed start.
  *   <li>{@code QueueAccess} is what the dispatchers call: the queue, guarded by the availability of the database and by
  *       maintenance. {@code BridgeState} gathers the state of the parts for the routes that show it.
+ *   <li>{@code WorkProcess} is a process that only runs handlers, without HTTP and without a log.
+ *   <li>{@code Arrivals} spreads the news that queues have messages, to pops, to the work engine and to other
+ *       processes.
  *   <li>{@code StopWithProcess} hears of SIGTERM and closes the service; {@code ShutdownGrace} is the first phase of
  *       the stop, in which load balancers notice it.
  *   <li>{@code TrainingRun} is a short life of the service after a build, from which later starts profit. The launcher

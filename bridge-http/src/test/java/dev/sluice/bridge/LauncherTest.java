@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
@@ -102,6 +103,7 @@ class LauncherTest {
     void explainsItself() throws Exception {
         assertThat(run(0, "help"))
                 .contains("up [--config FILE]")
+                .contains("work [--config FILE]")
                 .contains("bench [OPTIONS]")
                 .contains("docs/configuration.md");
         assertThat(run(0)).contains("Usage:");
@@ -148,10 +150,35 @@ class LauncherTest {
         assertThat(run(0, "bench", "--scenario", "push-1"))
                 .contains("-Dsluice.bench.launcher=" + root.resolve("sluice").toRealPath())
                 .contains("dev.sluice.bridge.Main bench --scenario push-1");
+        assertThat(run(0, "work", "--config", "a b.properties"))
+                .contains("-XX:+ExitOnOutOfMemoryError")
+                .contains("dev.sluice.bridge.Main work --config a b.properties");
         Path source =
                 Files.createDirectories(root.resolve("buffer/src/main/java")).resolve("A.java");
         Files.writeString(source, "class A {}");
         assertThat(run(0, "up")).contains("Building");
+    }
+
+    @Test
+    void buildsAgainWhenAModuleInsideOfAnotherHasChanged() throws Exception {
+        java("17");
+        maven("3.9.9");
+        Path module = Files.createDirectories(root.resolve("bridge-http/work"));
+        Path pom = Files.writeString(module.resolve("pom.xml"), "<project/>");
+        Path source = Files.writeString(
+                Files.createDirectories(module.resolve("src/main/java/a")).resolve("A.java"), "class A {}");
+        assertThat(run(0, "up")).contains("Building");
+        assertThat(run(0, "up")).doesNotContain("Building");
+        for (Path changed : List.of(source, pom)) {
+            Path stamp = root.resolve("bridge-http/target/sluice/built");
+            Files.setLastModifiedTime(
+                    changed,
+                    FileTime.fromMillis(Files.getLastModifiedTime(stamp).toMillis() + 1000));
+            assertThat(run(0, "up")).as("%s", changed).contains("Building");
+            Files.setLastModifiedTime(changed, FileTime.fromMillis(0));
+            assertThat(run(0, "up")).as("%s", changed).doesNotContain("Building");
+        }
+        assertThat(run(0, "up")).doesNotContain("Building");
     }
 
     @Test

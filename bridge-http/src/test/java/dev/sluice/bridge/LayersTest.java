@@ -33,6 +33,7 @@ class LayersTest {
                     "dev.sluice.bridge.postgres..",
                     "dev.sluice.bridge.security..",
                     "dev.sluice.bridge.metrics..",
+                    "dev.sluice.bridge.work..",
                     "dev.sluice.bridge.system..")
             .should()
             .dependOnClassesThat()

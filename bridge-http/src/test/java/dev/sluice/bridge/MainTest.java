@@ -73,7 +73,8 @@ class MainTest {
     @Test
     void refusesUnknownArguments() throws Exception {
         assertThat(run(2, Map.of(), "down"))
-                .containsExactly("sluice: the command must be: up [--config FILE], buffer or bench");
+                .containsExactly(
+                        "sluice: the command must be: up [--config FILE], work [--config FILE]," + " buffer or bench");
         assertThat(run(2, Map.of(), "up", "--fast")).containsExactly("sluice: up takes --config FILE, not --fast");
         assertThat(run(2, Map.of(), "up", "--config")).containsExactly("sluice: up takes --config FILE, not --config");
     }

@@ -112,7 +112,7 @@ class SessionDefaultsTest {
         postgres.execute("grant create on database " + name() + " to " + role);
         makeHostile();
         var address = new Database.Address(postgres.url(), role, null);
-        try (var database = new Database(address, 1, Duration.ofSeconds(7), 1, 1, 1)) {
+        try (var database = new Database(address, 1, Duration.ofSeconds(7), 1, 1, 0, 1)) {
             List<DataSource> ofRequests = List.of(database.consumers(), database.administration(), database.writers());
             for (DataSource pool : List.of(
                     database.consumers(),
@@ -154,7 +154,7 @@ class SessionDefaultsTest {
     void aCommitThatWaitsForMoreThanThisDiskGoesOnDoingSo(String level) throws SQLException {
         postgres.execute("alter role " + role + " set synchronous_commit = " + level);
         var address = new Database.Address(postgres.url(), role, null);
-        try (var database = new Database(address, 1, Duration.ofSeconds(7), 1, 1, 1)) {
+        try (var database = new Database(address, 1, Duration.ofSeconds(7), 1, 1, 0, 1)) {
             assertThat(shown(database.writers(), "synchronous_commit")).isEqualTo(level);
         }
     }

@@ -8,8 +8,10 @@ import dev.sluice.bridge.metrics.Metrics;
 import dev.sluice.bridge.repositories.DatabaseExecutor;
 import dev.sluice.bridge.repositories.Repositories;
 import dev.sluice.bridge.repositories.RepositorySettings;
+import dev.sluice.work.WorkBuffer;
 import java.util.Set;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 import javax.sql.DataSource;
 
 /**
@@ -24,6 +26,7 @@ import javax.sql.DataSource;
  * @param copies pool of connections for one copy into another database at a time
  * @param requireWrites throws {@code QueueException} while the database is known to be away or to take no writes
  * @param wake told, after the commit, the queues that may have something to read; must not block
+ * @param work returns the work engine; throws {@code QueueException} while the database cannot be used
  * @param metrics what the process counts
  * @param maintenance what an operator has put on hold
  * @param state the state of the service
@@ -39,6 +42,7 @@ public record Backend(
         DataSource copies,
         Runnable requireWrites,
         Consumer<Set<String>> wake,
+        Supplier<WorkBuffer> work,
         Metrics metrics,
         MaintenanceMode maintenance,
         ServiceState state,

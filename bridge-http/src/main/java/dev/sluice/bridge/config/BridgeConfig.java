@@ -5,10 +5,13 @@ import dev.sluice.bridge.drain.DrainConfig;
 import dev.sluice.bridge.drain.kafka.KafkaConfig;
 import dev.sluice.bridge.postgres.Database;
 import dev.sluice.bridge.system.ConfigException;
+import dev.sluice.bridge.work.HandlerConfig;
+import dev.sluice.bridge.work.WorkConfig;
 import dev.sluice.queue.PayloadCipher;
 import dev.sluice.queue.read.QueueConfig;
 import dev.sluice.queue.write.QueueWriterConfig;
 import java.util.Collections;
+import java.util.List;
 import java.util.Map;
 import java.util.NavigableMap;
 import java.util.Optional;
@@ -21,10 +24,20 @@ public final class BridgeConfig {
     /** Properties of the clients of Kafka, without the prefix. */
     private final NavigableMap<String, String> kafkaClients;
 
+    private final List<HandlerConfig> handlers;
+    /** Keys that variables of another service have set, with the variables. */
+    private final Map<String, String> aliases;
+
     private @Nullable PayloadCipher cipher;
 
-    BridgeConfig(Values values, Map<String, String> kafkaClients) {
+    BridgeConfig(
+            Values values,
+            Map<String, String> kafkaClients,
+            List<HandlerConfig> handlers,
+            Map<String, String> aliases) {
         this.values = values;
+        this.handlers = List.copyOf(handlers);
+        this.aliases = Collections.unmodifiableMap(new TreeMap<>(aliases));
         this.kafkaClients = Collections.unmodifiableNavigableMap(new TreeMap<>(kafkaClients));
     }
 
@@ -54,7 +67,26 @@ public final class BridgeConfig {
                 .append(property)
                 .append(" = ")
                 .append(KafkaConfig.isSecret(property) ? Secrets.HIDDEN : Secrets.hidden(value)));
+        handlers.forEach(handler -> describe(handler, text));
         return text.toString();
+    }
+
+    private static void describe(HandlerConfig handler, StringBuilder text) {
+        String beginning = "\n  " + HandlerSettingsKeys.PREFIX + handler.name() + ".";
+        text.append(beginning).append("type = ").append(handler.type());
+        text.append(beginning).append("work.type = ").append(handler.workType());
+        text.append(beginning).append("settings = ").append(handler.settings());
+        new TreeMap<>(handler.config())
+                .forEach((key, value) -> text.append(beginning)
+                        .append(HandlerSettingsKeys.CONFIG)
+                        .append(key)
+                        .append(" = ")
+                        .append(Secrets.isName(key) ? Secrets.HIDDEN : Secrets.hidden(value)));
+    }
+
+    /** Returns the keys that variables of another service have set, each with its variable. */
+    public Map<String, String> aliases() {
+        return aliases;
     }
 
     public HttpService.Config http() {
@@ -100,6 +132,11 @@ public final class BridgeConfig {
         return DrainSettings.smallWriter(values, cipher());
     }
 
+    /** Returns the settings of the work engine. */
+    public WorkConfig work() {
+        return WorkSettings.of(values, cipher(), handlers);
+    }
+
     public RetentionSettings retention() {
         return RetentionSettings.of(values);
     }
@@ -128,6 +165,7 @@ public final class BridgeConfig {
 
     /** Returns the same settings with these keys, in the form of {@code encryption.keys}. */
     public BridgeConfig withEncryptionKeys(String keys) {
-        return new BridgeConfig(values.with(EncryptionSettings.KEYS, Optional.of(keys)), kafkaClients);
+        return new BridgeConfig(
+                values.with(EncryptionSettings.KEYS, Optional.of(keys)), kafkaClients, handlers, aliases);
     }
 }

@@ -21,6 +21,7 @@ final class BridgeKeys {
             PopSettings.GROUP,
             AdministrationSettings.GROUP,
             AuthSettings.GROUP,
+            WorkSettings.GROUP,
             StopSettings.GROUP,
             MetricsSettings.GROUP);
 
@@ -46,13 +47,18 @@ final class BridgeKeys {
 
     /** Returns the problem of a key that does not exist: a line that suggests the nearest known key. */
     static String unknown(String name) {
+        return unknown(name, all().map(Key::name));
+    }
+
+    /** Returns the problem of a key that does not exist, where these keys exist. */
+    static String unknown(String name, Stream<String> known) {
         String nearest = null;
         int fewestEdits = MAX_EDITS + 1;
-        for (Key<?> candidate : all().toList()) {
-            int edits = edits(name.toLowerCase(Locale.ROOT), candidate.name());
+        for (String candidate : known.toList()) {
+            int edits = edits(name.toLowerCase(Locale.ROOT), candidate.toLowerCase(Locale.ROOT));
             if (edits < fewestEdits) {
                 fewestEdits = edits;
-                nearest = candidate.name();
+                nearest = candidate;
             }
         }
         if (nearest != null) {

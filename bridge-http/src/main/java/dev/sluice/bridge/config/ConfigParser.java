@@ -2,6 +2,7 @@ package dev.sluice.bridge.config;
 
 import dev.sluice.bridge.drain.kafka.KafkaConfig;
 import dev.sluice.bridge.system.ConfigException;
+import dev.sluice.bridge.work.HandlerConfig;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
@@ -38,19 +39,35 @@ final class ConfigParser {
         wrong.addAll(found.problems().keySet());
         Map<String, String> kafkaClients = kafkaClients();
         var values = new Values(parsed());
-        check(new BridgeConfig(values, kafkaClients), values);
+        List<HandlerConfig> handlers = new HandlerParser(found.values(), this::problemOfHandler).parse();
+        var config = new BridgeConfig(values, kafkaClients, handlers, found.aliases());
+        check(config, values);
         if (!problems.isEmpty()) {
             // Any value may be an address with a password, put there by mistake.
             throw new ConfigException(problems.stream().map(Secrets::line).toList());
         }
-        return new BridgeConfig(values, kafkaClients);
+        return config;
+    }
+
+    private void problemOfHandler(String problem) {
+        String alias = found.aliases().keySet().stream()
+                .filter(key -> problem.startsWith(key + " "))
+                .findFirst()
+                .orElse("");
+        problems.add(withAlias(alias, problem));
+    }
+
+    /** Adds the variable of another service that has set a key, if one has. */
+    private String withAlias(String key, String problem) {
+        String variable = found.aliases().get(key);
+        return variable == null ? problem : problem + " (set by the variable " + variable + ")";
     }
 
     /** Returns the properties of the clients of Kafka. Every other key that is not ours is a problem. */
     private Map<String, String> kafkaClients() {
         var clients = new TreeMap<String, String>();
         found.values().forEach((key, value) -> {
-            if (BridgeKeys.find(key) != null) {
+            if (BridgeKeys.find(key) != null || HandlerParser.owns(key)) {
                 return;
             }
             String property = key.startsWith(KafkaSettings.PREFIX) ? key.substring(KafkaSettings.PREFIX.length()) : "";
@@ -81,7 +98,7 @@ final class ConfigParser {
             try {
                 parsed.put(key.name(), key.parse(text));
             } catch (IllegalArgumentException e) {
-                problems.add(String.valueOf(e.getMessage()));
+                problems.add(withAlias(key.name(), String.valueOf(e.getMessage())));
                 wrong.add(key.name());
             }
         });

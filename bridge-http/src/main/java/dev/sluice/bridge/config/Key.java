@@ -44,6 +44,11 @@ record Key<T>(
         }
     }
 
+    /** Returns the same key under another name. */
+    Key<T> named(String other) {
+        return new Key<>(other, type, range, byDefault, parser, shown, meaning);
+    }
+
     /** Returns whether an empty text sets the key. For other keys it counts as not set. */
     boolean takesEmptyText() {
         return type.equals(LIST);

@@ -14,10 +14,18 @@ public final class Secrets {
     private static final Pattern USER_INFO = Pattern.compile("(://)[^\\s/@?]*:[^\\s?]*@");
 
     private static final Pattern NAMED = Pattern.compile("(?i)((?:password|passphrase|secret|token)=)[^&\\s\"',;]+");
+    private static final Pattern NAME_OF_SECRET =
+            Pattern.compile("(?i).*(?:password|passphrase|passwd|secret|token|credential|key|auth).*");
+
     private static final Pattern PRIVATE_KEY = Pattern.compile("(?s)-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----.*");
     private static final Pattern CONTROL = Pattern.compile("\\p{Cntrl}+");
 
     private Secrets() {}
+
+    /** Returns whether the value of a setting with this name, which is none of ours, may be a secret. */
+    static boolean isName(String name) {
+        return NAME_OF_SECRET.matcher(name).matches();
+    }
 
     /** Returns a text without secrets. */
     static String hidden(String text) {

@@ -11,6 +11,7 @@ public final class Metrics {
     private final ProcessUsage process;
     private final LastMinute lastMinute = new LastMinute();
     private final LeaseExtensions leaseExtensions = new LeaseExtensions();
+    private final WorkMetrics work;
     private volatile List<QueueStatus> queues = List.of();
 
     /**
@@ -18,8 +19,10 @@ public final class Metrics {
      *
      * @param maxQueues queues counted by name ({@code metrics.max.queues})
      * @param process measures the process
+     * @param work counts works
      */
-    public Metrics(int maxQueues, ProcessUsage process) {
+    public Metrics(int maxQueues, ProcessUsage process, WorkMetrics work) {
+        this.work = work;
         this.counters = new Counters(maxQueues);
         this.process = process;
     }
@@ -32,6 +35,11 @@ public final class Metrics {
     /** Returns the counts of requests to extend leases. */
     public LeaseExtensions leaseExtensions() {
         return leaseExtensions;
+    }
+
+    /** Returns the counts of works. */
+    public WorkMetrics work() {
+        return work;
     }
 
     /** Returns the counts of the last minute. */

@@ -12,16 +12,16 @@
  * </ul>
  *
  * <p>{@link dev.sluice.bridge.metrics.Metrics} holds everything: the counters, {@code LastMinute} (rates for status
- * pages), {@code RequestTimes} (a histogram of durations), {@code LeaseExtensions}, {@code ProcessUsage} (processor,
- * memory, connections), and the last state of the queues. {@code ProcessSamples} and {@code SampledMetric} turn usage
- * into rows.
+ * pages), {@code RequestTimes} (a histogram of durations), {@code LeaseExtensions}, {@code WorkMetrics} (what the work
+ * engine does), {@code ProcessUsage} (processor, memory, connections), and the last state of the queues.
+ * {@code ProcessSamples} and {@code SampledMetric} turn usage into rows.
  *
  * <p>The number of queues that are counted by name is bounded. All others are counted together under an empty name; a
  * queue without counts for an hour makes room for another.
  *
  * <p>Public types: {@code Metrics} and its parts, for the routes that count and the pages that show;
- * {@code MetricsFlush}, {@code ProcessUsage} and {@code RetentionCounts}, for the wiring; {@code SampledMetric}, for
- * the charts.
+ * {@code MetricsFlush}, {@code ProcessUsage}, {@code WorkMetrics} and {@code RetentionCounts}, for the wiring;
+ * {@code SampledMetric}, for the charts.
  */
 @NullMarked
 package dev.sluice.bridge.metrics;

@@ -113,7 +113,7 @@ final class ConnectionBudget {
 
     private void report(ConnectionLimit limit) {
         int all = wanted.total() + reserved();
-        int least = PoolSizes.least().total() + reserved();
+        int least = wanted.leastTotal() + reserved();
         String now = limit.room() >= all ? "" : limit.what() + " " + limit.room();
         if (now.equals(reported)) {
             return;

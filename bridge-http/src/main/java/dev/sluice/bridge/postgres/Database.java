@@ -78,6 +78,7 @@ public final class Database implements AutoCloseable {
      * @param consumerTimeout longest time of a statement on them
      * @param administrationConnections connections for the routes of administration
      * @param writerConnections connections for transactions and direct pushes
+     * @param workConnections connections for the work engine if it runs handlers, else 0
      * @param drainConnections connections that the drain opens itself, and that come first
      */
     public Database(
@@ -86,14 +87,19 @@ public final class Database implements AutoCloseable {
             Duration consumerTimeout,
             int administrationConnections,
             int writerConnections,
+            int workConnections,
             int drainConnections) {
         this.address = address;
         direct = direct(START, Duration.ofSeconds(DirectConnections.LOGIN_SECONDS));
         watch = new DatabaseWatch(
                 direct("sluice-watch", WATCH_ANSWER_TIMEOUT), Database::requireWritable, new WatchListener());
         pools = new Pools(address, consumerTimeout, new PoolListener());
-        var wanted =
-                new PoolSizes(consumerConnections, administrationConnections, writerConnections, CONTROL_CONNECTIONS);
+        var wanted = new PoolSizes(
+                consumerConnections,
+                administrationConnections,
+                writerConnections,
+                CONTROL_CONNECTIONS,
+                workConnections);
         budget = new ConnectionBudget(pools, wanted, drainConnections);
         renewal = new PoolRenewal(pools);
     }
@@ -160,7 +166,7 @@ public final class Database implements AutoCloseable {
      * Returns the message of the server if it refuses us for a reason that a retry does not change: a wrong password, a
      * missing database, a missing right.
      */
-    private static @Nullable String refusal(QueueException e) {
+    static @Nullable String refusal(QueueException e) {
         String refusal = null;
         for (Throwable cause = e; cause != null; cause = cause.getCause()) {
             String state = cause instanceof SQLException sql ? sql.getSQLState() : null;
@@ -243,6 +249,11 @@ public final class Database implements AutoCloseable {
     /** Returns the pool for jobs beside the requests. */
     public DataSource control() {
         return pools.control();
+    }
+
+    /** Returns the pool for the work engine. */
+    public DataSource work() {
+        return pools.work();
     }
 
     /** Returns the pool for retention and counts, whose statements may take long: one connection, opened on demand. */

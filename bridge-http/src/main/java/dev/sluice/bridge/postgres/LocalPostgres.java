@@ -50,6 +50,7 @@ public final class LocalPostgres implements AutoCloseable {
     static final String USER = "sluice";
 
     private static final String DATABASE = "sluice";
+    private static final String PASSWORD_FILE = "pgpass";
     private static final String SETTINGS = "sluice.conf";
     private static final int START_SECONDS = 60;
     private static final int STOP_SECONDS = 10;
@@ -71,7 +72,7 @@ public final class LocalPostgres implements AutoCloseable {
         this.directory = directory;
         this.programs = programs;
         cluster = directory.resolve("cluster");
-        passwordFile = directory.resolve("pgpass");
+        passwordFile = directory.resolve(PASSWORD_FILE);
         password = InitDb.password(passwordFile);
     }
 
@@ -96,12 +97,38 @@ public final class LocalPostgres implements AutoCloseable {
         }
     }
 
+    /**
+     * Returns the address of the server that another process runs in {@code directory}; empty if none runs there.
+     *
+     * @throws StartException if its files cannot be read
+     */
+    public static Optional<Database.Address> running(Path directory) throws StartException {
+        try {
+            Path cluster = directory.resolve("cluster");
+            if (!Files.isDirectory(cluster)) {
+                return Optional.empty();
+            }
+            Optional<RunningServer> server = RunningServer.of(cluster.toRealPath());
+            if (server.isEmpty() || server.get().port() <= 0) {
+                return Optional.empty();
+            }
+            String password = InitDb.password(directory.resolve(PASSWORD_FILE));
+            return Optional.of(new Database.Address(url(server.get().port(), DATABASE), USER, password));
+        } catch (IOException e) {
+            throw new StartException("PostgreSQL in " + directory + " cannot be used: " + FileProblem.of(e), e);
+        }
+    }
+
     /** Returns the JDBC address, the user and the password. The user is a superuser. */
     public Database.Address address() {
         return new Database.Address(url(DATABASE), USER, password);
     }
 
     private String url(String database) {
+        return url(port, database);
+    }
+
+    private static String url(int port, String database) {
         return "jdbc:postgresql://" + HOST + ":" + port + "/" + database;
     }
 

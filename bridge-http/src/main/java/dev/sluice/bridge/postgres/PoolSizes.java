@@ -7,18 +7,38 @@ package dev.sluice.bridge.postgres;
  * @param administration for the routes of administration
  * @param writers for transactions and direct pushes
  * @param control for jobs beside the requests
+ * @param work for the work engine; 0 if it runs no handlers, then its pool is small and opens connections on demand
  */
-record PoolSizes(int consumers, int administration, int writers, int control) {
+record PoolSizes(int consumers, int administration, int writers, int control, int work) {
     /** One connection is always lent to the listener, one to the release of scheduled messages; the rest share one. */
     private static final int LEAST_CONTROL = 3;
 
+    /** One is lent to the thread that enqueues, the other threads of the engine share one. */
+    static final int LEAST_WORK = 2;
+
     /** Returns the smallest sizes with which everything works, if slowly. */
     static PoolSizes least() {
-        return new PoolSizes(1, 1, 1, LEAST_CONTROL);
+        return new PoolSizes(1, 1, 1, LEAST_CONTROL, 0);
+    }
+
+    /** Returns the smallest sizes with which what these sizes are for works. */
+    private PoolSizes leastOfThese() {
+        PoolSizes least = least();
+        return new PoolSizes(
+                least.consumers,
+                least.administration,
+                least.writers,
+                Math.min(control, least.control),
+                Math.min(work, LEAST_WORK));
+    }
+
+    /** Returns how many connections {@link #within} returns at least. */
+    int leastTotal() {
+        return leastOfThese().total();
     }
 
     int total() {
-        return consumers + administration + writers + control;
+        return consumers + administration + writers + control + work;
     }
 
     /**
@@ -30,9 +50,9 @@ record PoolSizes(int consumers, int administration, int writers, int control) {
         if (total() <= room) {
             return this;
         }
-        int[] wanted = {consumers, writers, control, administration};
-        PoolSizes least = least();
-        int[] given = {least.consumers, least.writers, Math.min(control, least.control), least.administration};
+        int[] wanted = {consumers, writers, control, work, administration};
+        PoolSizes least = leastOfThese();
+        int[] given = {least.consumers, least.writers, least.control, least.work, least.administration};
         int left = room - least.total();
         for (int i = 0; left > 0; i = (i + 1) % wanted.length) {
             if (given[i] < wanted[i]) {
@@ -40,6 +60,6 @@ record PoolSizes(int consumers, int administration, int writers, int control) {
                 left--;
             }
         }
-        return new PoolSizes(given[0], given[3], given[1], given[2]);
+        return new PoolSizes(given[0], given[4], given[1], given[2], given[3]);
     }
 }

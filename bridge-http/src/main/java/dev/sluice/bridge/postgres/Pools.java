@@ -46,6 +46,7 @@ final class Pools implements AutoCloseable {
     private final Pool control;
     private final Pool housekeeping;
     private final Pool copies;
+    private final Pool work;
     private final List<Runnable> renewals = new CopyOnWriteArrayList<>();
     private volatile boolean closing;
 
@@ -75,6 +76,7 @@ final class Pools implements AutoCloseable {
         control = pool("sluice-control", least.control(), begin, Duration.ZERO, REQUEST_ANSWER_TIMEOUT);
         housekeeping = pool("sluice-housekeeping", 1, begin, Duration.ZERO, Database.ANSWER_TIMEOUT);
         copies = pool("sluice-copies", 1, begin, Duration.ZERO, Database.ANSWER_TIMEOUT);
+        work = pool("sluice-work", PoolSizes.LEAST_WORK, begin, REQUEST_STATEMENT_TIMEOUT, REQUEST_ANSWER_TIMEOUT);
     }
 
     private Pool pool(String name, int size, SessionStart start, Duration statementTimeout, Duration answerTimeout) {
@@ -112,8 +114,13 @@ final class Pools implements AutoCloseable {
         return copies;
     }
 
+    /** The pool for the work engine. It opens connections on demand until {@link #resize} gives it a size. */
+    Pool work() {
+        return work;
+    }
+
     List<Pool> all() {
-        return List.of(consumers, administration, writers, control, housekeeping, copies);
+        return List.of(consumers, administration, writers, control, work, housekeeping, copies);
     }
 
     /** Returns how many connections the pools have now. */
@@ -143,24 +150,27 @@ final class Pools implements AutoCloseable {
         resize(writers, sizes.writers());
         resize(administration, sizes.administration());
         resize(control, sizes.control());
+        if (sizes.work() > 0) {
+            resize(work, sizes.work());
+        }
     }
 
     private void resize(Pool pool, int size) {
         if (pool.size() != size || !pool.isEager()) {
-            replace(pool, size);
+            replace(pool, size, true);
         }
     }
 
     /** Replaces the connections of a pool. */
     void replace(Pool pool) {
-        replace(pool, pool.size());
+        boolean isRarelyUsed = pool == copies || pool == housekeeping || (pool == work && !work.isEager());
+        replace(pool, pool.size(), !isRarelyUsed);
     }
 
-    private void replace(Pool pool, int size) {
+    private void replace(Pool pool, int size, boolean keepsAll) {
         if (closing) {
             return;
         }
-        boolean keepsAll = pool != copies && pool != housekeeping; // These two are rarely used.
         pool.replace(size, keepsAll, RETIREMENT);
         renewals.forEach(Runnable::run); // Some keep their connection.
     }

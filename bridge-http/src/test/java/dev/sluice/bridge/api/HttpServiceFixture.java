@@ -18,6 +18,7 @@ import dev.sluice.bridge.limits.ConnectionLimits;
 import dev.sluice.bridge.limits.RequestLimits;
 import dev.sluice.bridge.metrics.Metrics;
 import dev.sluice.bridge.metrics.ProcessUsage;
+import dev.sluice.bridge.metrics.WorkMetrics;
 import dev.sluice.bridge.pop.PopDispatcher;
 import dev.sluice.bridge.repositories.DatabaseExecutor;
 import dev.sluice.bridge.repositories.Repositories;
@@ -157,7 +158,8 @@ abstract class HttpServiceFixture {
         var settings = new RepositorySettings(1, 1, 100, 1, 1, new QueueConfig("sluice"), QueueWriterConfig.DEFAULTS);
         var database = new PGSimpleDataSource();
         executor = new DatabaseExecutor(settings, () -> {}, () -> {});
-        metrics = new Metrics(10, new ProcessUsage(() -> new ProcessUsage.Pool(0, 0, 0, 0), () -> 0));
+        metrics = new Metrics(
+                10, new ProcessUsage(() -> new ProcessUsage.Pool(0, 0, 0, 0), () -> 0), new WorkMetrics(10));
         return new HttpService(
                 config,
                 new Backend(
@@ -170,6 +172,9 @@ abstract class HttpServiceFixture {
                         database,
                         () -> {},
                         queues -> {},
+                        () -> {
+                            throw new IllegalStateException("the test has no work engine");
+                        },
                         metrics,
                         new NoMaintenance(),
                         state,

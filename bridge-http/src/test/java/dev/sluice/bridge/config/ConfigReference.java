@@ -10,22 +10,28 @@ final class ConfigReference {
 
     /** Returns the page, in Markdown. */
     static String page() throws IOException {
-        var page = new StringBuilder(introduction());
+        var page = new StringBuilder(text("introduction.md"));
         for (KeyGroup group : BridgeKeys.GROUPS) {
-            page.append("\n## ")
-                    .append(group.title())
-                    .append("\n\n| Key | Type | Default | Range | Meaning |\n|---|---|---|---|---|\n");
-            for (Key<?> key : group.keys()) {
-                String byDefault = key.defaultText().isEmpty() ? "" : "`" + key.defaultText() + "`";
-                page.append("| `%s` | %s | %s | %s | %s |\n"
-                        .formatted(key.name(), key.type(), byDefault, key.range(), key.meaning()));
+            append(group, "", page);
+            if (group == WorkSettings.GROUP) {
+                append(HandlerSettingsKeys.GROUP, text("handlers.md").strip() + "\n\n", page);
             }
         }
         return page.toString();
     }
 
-    private static String introduction() throws IOException {
-        try (InputStream text = ConfigReference.class.getResourceAsStream("introduction.md")) {
+    private static void append(KeyGroup group, String explanation, StringBuilder page) {
+        page.append("\n## ").append(group.title()).append("\n\n").append(explanation);
+        page.append("| Key | Type | Default | Range | Meaning |\n|---|---|---|---|---|\n");
+        for (Key<?> key : group.keys()) {
+            String byDefault = key.defaultText().isEmpty() ? "" : "`" + key.defaultText() + "`";
+            page.append("| `%s` | %s | %s | %s | %s |\n"
+                    .formatted(key.name(), key.type(), byDefault, key.range(), key.meaning()));
+        }
+    }
+
+    private static String text(String name) throws IOException {
+        try (InputStream text = ConfigReference.class.getResourceAsStream(name)) {
             return new String(text.readAllBytes(), StandardCharsets.UTF_8);
         }
     }

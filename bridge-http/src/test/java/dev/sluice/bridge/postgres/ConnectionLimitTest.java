@@ -124,15 +124,26 @@ class ConnectionLimitTest {
 
     @Test
     void poolsShrinkInTurnButNeverBelowTheLeast() {
-        var wanted = new PoolSizes(6, 4, 4, 7);
+        var wanted = new PoolSizes(6, 4, 4, 7, 0);
         assertThat(wanted.within(21)).isEqualTo(wanted);
-        assertThat(wanted.within(20)).isEqualTo(new PoolSizes(5, 4, 4, 7));
-        assertThat(wanted.within(9)).isEqualTo(new PoolSizes(2, 1, 2, 4));
+        assertThat(wanted.within(20)).isEqualTo(new PoolSizes(5, 4, 4, 7, 0));
+        assertThat(wanted.within(9)).isEqualTo(new PoolSizes(2, 1, 2, 4, 0));
         assertThat(wanted.within(6)).isEqualTo(PoolSizes.least());
         assertThat(wanted.within(-5)).isEqualTo(PoolSizes.least());
         for (int room = 6; room <= 21; room++) {
             assertThat(wanted.within(room).total()).isEqualTo(room);
         }
-        assertThat(List.of(new PoolSizes(1, 1, 1, 3).within(6))).containsExactly(PoolSizes.least());
+        assertThat(List.of(new PoolSizes(1, 1, 1, 3, 0).within(6))).containsExactly(PoolSizes.least());
+    }
+
+    @Test
+    void thePoolOfTheWorkEngineShrinksWithTheOthersIfItRunsHandlers() {
+        var wanted = new PoolSizes(6, 4, 4, 7, 5);
+        assertThat(wanted.within(26)).isEqualTo(wanted);
+        assertThat(wanted.within(8)).isEqualTo(new PoolSizes(1, 1, 1, 3, 2));
+        assertThat(wanted.within(0).total()).isEqualTo(wanted.leastTotal()).isEqualTo(8);
+        for (int room = 8; room <= 26; room++) {
+            assertThat(wanted.within(room).total()).isEqualTo(room);
+        }
     }
 }

@@ -33,7 +33,8 @@ class DatabaseTest {
     void open() throws StartException {
         postgres = TestPostgres.withSchema();
         proxy = new FaultyProxy(postgres.url());
-        database = new Database(new Database.Address(proxy.url(), "postgres", null), 2, Duration.ofSeconds(7), 2, 2, 1);
+        database =
+                new Database(new Database.Address(proxy.url(), "postgres", null), 2, Duration.ofSeconds(7), 2, 2, 0, 1);
         database.open("sluice", false);
     }
 

@@ -67,7 +67,7 @@ class PoolFaultsTest {
                 return Deed.PASS;
             });
             var address = new Database.Address(proxy.url(), "postgres", null);
-            try (var database = new Database(address, 2, Duration.ofSeconds(7), 2, 2, 1)) {
+            try (var database = new Database(address, 2, Duration.ofSeconds(7), 2, 2, 0, 1)) {
                 database.open("sluice", false);
                 var wrong = new StringBuilder();
                 for (DataSource pool : List.of(

@@ -174,7 +174,7 @@ public final class WorkBuffer implements AutoCloseable {
     }
 
     /**
-     * Says that a queue has new messages, of which another process has told this one. Of use only with
+     * Says that a queue has new messages. The program calls this when another process has told it so. Of use only with
      * {@link Builder#wakeUps}. Never blocks; queues without works have no effect.
      */
     public void wake(String queue) {

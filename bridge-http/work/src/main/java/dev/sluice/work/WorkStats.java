@@ -32,7 +32,7 @@ public record WorkStats(OfWorks total, Map<String, OfWorks> byType, Map<String, 
      * @param activeWorkers handlers that run in this buffer
      * @param completed works that this buffer has done
      * @param failed attempts that failed in this buffer
-     * @param deadLettered works of which this buffer has made dead letters
+     * @param deadLettered works that this buffer has made dead letters
      * @param average how long handlers ran; zero if none has ended
      * @param p95 the time within which 95 of 100 handlers ended, at most 6.25 % too long; zero if none has ended
      */

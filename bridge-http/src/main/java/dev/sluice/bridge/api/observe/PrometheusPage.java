@@ -60,7 +60,11 @@ final class PrometheusPage {
         queues(families);
         process(families, usage);
         queen.add(families, usage);
-        return families.with(metrics.requestTimes());
+        new WorkFamilies(metrics).add(families);
+        return families.with(
+                metrics.requestTimes(),
+                metrics.work().runTimes(),
+                metrics.work().startDelays());
     }
 
     private void service(Families families, ProcessUsage.Usage usage) {

@@ -1,0 +1,210 @@
+package dev.sluice.bridge.config;
+
+import static dev.sluice.bridge.config.KeyGroup.HOUR_MS;
+
+import dev.sluice.bridge.work.HandlerConfig;
+import dev.sluice.work.HandlerSettings;
+import dev.sluice.work.RetryPolicy;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.BiFunction;
+import java.util.function.Function;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/**
+ * Keys of a handler. Each name here is the end of {@code work.handlers.NAME.KEY}, which sets it for one handler, and of
+ * {@code work.defaults.KEY}, which sets it for all others. To add one, declare it and bind it in one statement. The
+ * order of the bindings is that in which their values are set.
+ */
+final class HandlerSettingsKeys {
+    static final KeyGroup GROUP = new KeyGroup("Handlers of works");
+
+    static final String PREFIX = HandlerConfig.PREFIX;
+    static final String DEFAULTS = "work.defaults.";
+    static final String CONFIG = "config.";
+
+    private static final int YEAR_HOURS = 8760;
+    private static final Pattern TIME = Pattern.compile("(\\d{1,9})(ms|s|m|h|d)");
+
+    static final Key<Optional<String>> TYPE = GROUP.optional(
+            "type",
+            "The provider of a plug-in that makes the handler, or the class of the handler. Every handler needs one.");
+    static final Key<Optional<String>> WORK_TYPE =
+            GROUP.optional("work.type", "The type of the works. If not set, it is the name of the handler.");
+    static final Key<List<String>> NEVER_ON = GROUP.list(
+            "retry.never.on",
+            "",
+            "Classes of errors, separated by commas. A work that fails with one of them, or with a subclass, becomes a"
+                    + " dead letter at once.");
+
+    /** A key, and how its value changes settings. */
+    record Binding<T>(Key<T> key, BiFunction<HandlerSettings, T, HandlerSettings> setter) {
+        /** Returns the settings with a value that the key has parsed from {@code text}. */
+        HandlerSettings apply(HandlerSettings settings, Key<?> named, String text) {
+            named.parse(text); // Its message begins with the whole name.
+            return setter.apply(settings, key.parse(text));
+        }
+    }
+
+    private static final List<Binding<?>> BINDINGS = new ArrayList<>();
+
+    static {
+        bind(
+                GROUP.integer(
+                        "concurrency",
+                        0,
+                        0,
+                        10_000,
+                        "The largest number of works of the type that run at a time. If 0, as many as"
+                                + " `work.concurrency`."),
+                HandlerSettings::concurrency);
+        bind(
+                GROUP.longMillis(
+                        "timeout.ms",
+                        300_000,
+                        1,
+                        HandlerSettings.MAX_TIMEOUT.toMillis(),
+                        "The time in ms that a run may take. After it, the thread of the handler is interrupted."),
+                HandlerSettings::timeout);
+        bind(
+                GROUP.millis(
+                        "retry.backoff.ms",
+                        1000,
+                        0,
+                        HOUR_MS,
+                        "The wait in ms after the first failure. It doubles with" + " each further one."),
+                (settings, first) ->
+                        retry(settings, policy -> policy.exponential(first, longer(first, policy.longest()))));
+        bind(
+                GROUP.longMillis(
+                        "retry.backoff.max.ms",
+                        HOUR_MS,
+                        0,
+                        (long) YEAR_HOURS * HOUR_MS,
+                        "The longest wait in ms between two attempts, without jitter."),
+                (settings, longest) -> retry(settings, policy -> policy.exponential(policy.first(), longest)));
+        bind(
+                GROUP.parsed(
+                        "retry.waits",
+                        "",
+                        HandlerSettingsKeys::waits,
+                        "The waits between attempts instead of the backoff, as `0s,5s,5m,30m,2h`, with the units `ms`,"
+                                + " `s`, `m`, `h` and `d`. There is one attempt more than there are waits, unless"
+                                + " `retry.max.attempts` is set."),
+                (settings, waits) -> waits.list().isEmpty()
+                        ? settings
+                        : settings.retry(RetryPolicy.ofWaits(waits.list().toArray(new Duration[0]))));
+        bind(
+                GROUP.integer(
+                        "retry.max.attempts",
+                        RetryPolicy.DEFAULT.maxAttempts(),
+                        1,
+                        1_000_000,
+                        "How often the handler may fail. Then the work becomes a dead letter."),
+                (settings, attempts) -> retry(settings, policy -> policy.maxAttempts(attempts)));
+        bind(
+                GROUP.parsed(
+                        "retry.jitter",
+                        String.valueOf(RetryPolicy.DEFAULT.jitter()),
+                        HandlerSettingsKeys::fraction,
+                        "The part of a wait, 0 to 1, that is added to it at random at most."),
+                (settings, jitter) -> retry(settings, policy -> policy.jitter(jitter)));
+        bind(
+                GROUP.flag(
+                        "retry.defer",
+                        false,
+                        "Whether other works of a key pass while one of them waits for its retry."),
+                (settings, defers) -> defers ? settings.deferRetries() : settings);
+        bind(
+                GROUP.integer(
+                        "max.crashes",
+                        HandlerSettings.DEFAULT.maxCrashes(),
+                        1,
+                        1_000_000,
+                        "The number of processes that may die while a work is begun. Then it becomes a dead letter."),
+                HandlerSettings::maxCrashes);
+        bind(
+                GROUP.longMillis(
+                        "max.age.ms",
+                        0,
+                        0,
+                        (long) YEAR_HOURS * HOUR_MS,
+                        "The time in ms after its enqueue in which a work may begin for the first time. Later it"
+                                + " becomes a dead letter. If 0, there is no limit."),
+                (settings, age) -> settings.maxAge(age.isZero() ? null : age));
+        bind(
+                GROUP.flag("keep.results", false, "Whether results are kept with idempotency keys."),
+                (settings, keeps) -> keeps ? settings.keepResults() : settings);
+        bind(
+                GROUP.longMillis(
+                        "idempotency.window.ms",
+                        HandlerSettings.DEFAULT.idempotencyWindow().toMillis(),
+                        0,
+                        (long) YEAR_HOURS * HOUR_MS,
+                        "The time in ms for which an idempotency key stays taken after its work finished."),
+                HandlerSettings::idempotencyWindow);
+    }
+
+    /** Waits between attempts. */
+    record Waits(List<Duration> list, String text) {
+        @Override
+        public String toString() {
+            return text;
+        }
+    }
+
+    private HandlerSettingsKeys() {}
+
+    private static <T> void bind(Key<T> key, BiFunction<HandlerSettings, T, HandlerSettings> setter) {
+        BINDINGS.add(new Binding<>(key, setter));
+    }
+
+    static List<Binding<?>> bindings() {
+        return BINDINGS;
+    }
+
+    private static HandlerSettings retry(HandlerSettings settings, Function<RetryPolicy, RetryPolicy> change) {
+        return settings.retry(change.apply(settings.retry()));
+    }
+
+    private static Duration longer(Duration a, Duration b) {
+        return a.compareTo(b) > 0 ? a : b;
+    }
+
+    private static Waits waits(String text) {
+        var waits = new ArrayList<Duration>();
+        for (String wait : text.isEmpty() ? new String[0] : text.split(",", -1)) {
+            Matcher time = TIME.matcher(wait.strip());
+            if (!time.matches()) {
+                throw new IllegalArgumentException("must be times with units, such as 0s,500ms,5m,2h,1d, was " + text);
+            }
+            waits.add(of(Long.parseLong(time.group(1)), time.group(2)));
+        }
+        return new Waits(List.copyOf(waits), text);
+    }
+
+    private static Duration of(long number, String unit) {
+        return switch (unit) {
+            case "ms" -> Duration.ofMillis(number);
+            case "s" -> Duration.ofSeconds(number);
+            case "m" -> Duration.ofMinutes(number);
+            case "h" -> Duration.ofHours(number);
+            default -> Duration.ofDays(number);
+        };
+    }
+
+    private static Double fraction(String text) {
+        try {
+            double value = Double.parseDouble(text);
+            if (value >= 0 && value <= 1) {
+                return value;
+            }
+        } catch (NumberFormatException e) {
+            throw new IllegalArgumentException("must be a number from 0 to 1, was " + text, e);
+        }
+        throw new IllegalArgumentException("must be a number from 0 to 1, was " + text);
+    }
+}

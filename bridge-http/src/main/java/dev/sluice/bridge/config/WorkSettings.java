@@ -1,0 +1,180 @@
+package dev.sluice.bridge.config;
+
+import static dev.sluice.bridge.config.KeyGroup.HOUR_MS;
+
+import dev.sluice.bridge.work.HandlerConfig;
+import dev.sluice.bridge.work.WorkConfig;
+import dev.sluice.queue.PayloadCipher;
+import dev.sluice.work.WorkBuffer;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.BiConsumer;
+
+/**
+ * Settings of the work engine. To add one of the builder, declare a key and bind it in one statement; a setting of a
+ * handler is one of {@link HandlerSettingsKeys}.
+ */
+final class WorkSettings {
+    static final KeyGroup GROUP = new KeyGroup("Work");
+
+    private static final int DAY_MS = 24 * HOUR_MS;
+
+    static final Key<List<String>> HANDLERS = GROUP.list(
+            "work.handlers",
+            "",
+            "The names of the handlers that this process runs, separated by commas. A name has letters, digits, `_` and"
+                    + " `-`. The keys of a handler begin with `work.handlers.NAME.`, see [below](#handlers-of-works)."
+                    + " Without a name, the process enqueues and administers works only.");
+    static final Key<Path> PLUGINS = GROUP.path(
+            "work.plugins.dir",
+            "./plugins",
+            "The directory of the plug-ins. Each folder in it is a plug-in, with its jars. It is read if"
+                    + " `work.handlers` names a handler.");
+    static final Key<Boolean> METRICS =
+            GROUP.flag("work.metrics.enabled", true, "Whether the metrics count what happens to works.");
+    static final Key<Integer> MAX_TYPES = GROUP.integer(
+            "work.metrics.max.types",
+            100,
+            0,
+            10_000,
+            "The largest number of types of works that the metrics count by name. They count all other types together,"
+                    + " as `(other)`.");
+    static final Key<Optional<String>> COMPAT = GROUP.optional(
+            "compat",
+            WorkSettings::checkCompat,
+            Secrets::hidden,
+            "`workbuffer`: the variables `BUFFER_CONCURRENCY`, `BUFFER_MAX_RETRIES` and so on set the keys that"
+                    + " [docs/work.md](work.md#settings-in-the-service) lists, unless the file or a variable of ours"
+                    + " sets them.");
+
+    /** A key, and the method of the builder that takes its value. */
+    private record Binding<T>(Key<T> key, BiConsumer<WorkBuffer.Builder, T> setter) {
+        void apply(Values values, WorkBuffer.Builder builder) {
+            setter.accept(builder, values.get(key));
+        }
+    }
+
+    private static final List<Binding<?>> BINDINGS = new ArrayList<>();
+
+    static {
+        bind(
+                GROUP.integer("work.concurrency", 10, 1, 10_000, "The largest number of works that run at a time."),
+                WorkBuffer.Builder::concurrency);
+        bind(
+                GROUP.number(
+                        "work.max.queue.size",
+                        0,
+                        0,
+                        Long.MAX_VALUE,
+                        "The largest number of works of a type that may wait. If more are enqueued, the enqueue is"
+                                + " refused. If 0, any number may wait."),
+                WorkBuffer.Builder::maxQueueSize);
+        bind(
+                GROUP.flag(
+                        "work.block.when.full",
+                        false,
+                        "Whether an enqueue of a handler waits for room instead of being refused."),
+                WorkBuffer.Builder::blockWhenFull);
+        bind(
+                GROUP.millis(
+                        "work.lease.ms",
+                        30_000,
+                        1000,
+                        DAY_MS,
+                        "The time in ms after which another process takes over the works of a process that died."),
+                WorkBuffer.Builder::lease);
+        bind(
+                GROUP.millis(
+                        "work.claim.ahead.ms",
+                        2,
+                        0,
+                        60_000,
+                        "The time in ms before its expected start at which a work may be claimed. If 0, the engine"
+                                + " claims only what can begin at once."),
+                WorkBuffer.Builder::claimAhead);
+        bind(
+                GROUP.millis(
+                        "work.close.timeout.ms",
+                        15_000,
+                        0,
+                        HOUR_MS,
+                        "The time in ms that a stop waits for handlers before it interrupts them. What does not finish"
+                                + " runs again elsewhere, and costs no attempt. The local log is drained meanwhile."),
+                WorkBuffer.Builder::closeTimeout);
+        bind(
+                GROUP.millis(
+                        "work.interrupt.grace.ms",
+                        5000,
+                        0,
+                        HOUR_MS,
+                        "The time in ms that a handler may take to end after its thread was interrupted."),
+                WorkBuffer.Builder::interruptGrace);
+        bind(
+                GROUP.integer(
+                        "work.max.stuck",
+                        10,
+                        0,
+                        10_000,
+                        "The largest number of workers that are replaced because their handlers ignore the interrupt."),
+                WorkBuffer.Builder::maxStuck);
+        bind(
+                GROUP.millis(
+                        "work.poll.interval.ms",
+                        1000,
+                        1,
+                        HOUR_MS,
+                        "The time in ms that the engine waits for a wake-up before it looks by itself."),
+                WorkBuffer.Builder::pollInterval);
+        bind(
+                GROUP.millis(
+                        "work.progress.interval.ms",
+                        500,
+                        1,
+                        HOUR_MS,
+                        "The shortest time in ms between two transactions that store what handlers report."),
+                WorkBuffer.Builder::progressInterval);
+        bind(
+                GROUP.flag(
+                        "work.listen",
+                        true,
+                        "Whether `./sluice work` has a connection that listens to other processes. If not, it polls."
+                                + " Set `false` behind a pooler that does not support `LISTEN`. `./sluice up` listens"
+                                + " for its pops anyway."),
+                WorkBuffer.Builder::listen);
+        bind(
+                GROUP.integer(
+                        "work.event.buffer",
+                        10_000,
+                        1,
+                        10_000_000,
+                        "The largest number of events that wait for each listener. Further events are dropped and"
+                                + " counted."),
+                WorkBuffer.Builder::eventBuffer);
+    }
+
+    private WorkSettings() {}
+
+    private static <T> void bind(Key<T> key, BiConsumer<WorkBuffer.Builder, T> setter) {
+        BINDINGS.add(new Binding<>(key, setter));
+    }
+
+    private static void checkCompat(String text) {
+        if (!text.equals(Aliases.WORK_BUFFER)) {
+            throw new IllegalArgumentException("must be " + Aliases.WORK_BUFFER + ", was " + text);
+        }
+    }
+
+    static WorkConfig of(Values values, PayloadCipher cipher, List<HandlerConfig> handlers) {
+        return new WorkConfig(
+                values.get(PostgresSettings.SCHEMA),
+                false,
+                cipher,
+                builder -> BINDINGS.forEach(binding -> binding.apply(values, builder)),
+                handlers,
+                values.get(PLUGINS),
+                values.get(METRICS),
+                values.get(MAX_TYPES));
+    }
+}

@@ -1,0 +1,70 @@
+package dev.sluice.bridge.work;
+
+import dev.sluice.bridge.system.StartException;
+import dev.sluice.work.WorkBuffer;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** The handlers of a configuration, made by plug-ins. */
+final class Handlers implements AutoCloseable {
+    private static final Logger log = LoggerFactory.getLogger(Handlers.class);
+
+    private final Plugins plugins;
+    private final Map<String, Plugins.Made> byWorkType = new LinkedHashMap<>();
+
+    /**
+     * Makes all handlers.
+     *
+     * @throws StartException if one of them cannot be made; then those that were made are closed again
+     */
+    Handlers(WorkConfig config) throws StartException {
+        List<HandlerConfig> wanted = config.handlers();
+        plugins = new Plugins(config.plugins(), !wanted.isEmpty());
+        boolean complete = false;
+        try {
+            for (HandlerConfig each : wanted) {
+                byWorkType.put(each.workType(), plugins.make(each));
+            }
+            complete = true;
+        } finally {
+            if (!complete) {
+                close();
+            }
+        }
+    }
+
+    /** Returns the class loaders of the handlers. */
+    List<ClassLoader> loaders() {
+        return byWorkType.values().stream()
+                .map(made -> made.handler().getClass().getClassLoader())
+                .toList();
+    }
+
+    /** Registers the handlers with a buffer under construction. */
+    void register(WorkBuffer.Builder builder) {
+        byWorkType.forEach((type, made) -> builder.handler(type, made.handler(), made.settings()));
+    }
+
+    /** Closes the handlers that can be closed, and the class loaders of the plug-ins. */
+    @Override
+    public void close() {
+        byWorkType.forEach((type, made) -> {
+            if (made.handler() instanceof AutoCloseable closeable) {
+                close(type, closeable);
+            }
+        });
+        byWorkType.clear();
+        plugins.close();
+    }
+
+    private static void close(String type, AutoCloseable handler) {
+        try {
+            handler.close();
+        } catch (Exception | LinkageError e) {
+            log.warn("A handler did not close type={}", type, e);
+        }
+    }
+}

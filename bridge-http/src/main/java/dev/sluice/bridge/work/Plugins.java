@@ -1,0 +1,216 @@
+package dev.sluice.bridge.work;
+
+import dev.sluice.bridge.system.FileProblem;
+import dev.sluice.bridge.system.StartException;
+import dev.sluice.work.Handler;
+import dev.sluice.work.HandlerProvider;
+import dev.sluice.work.HandlerSettings;
+import java.io.IOException;
+import java.lang.reflect.Constructor;
+import java.lang.reflect.InvocationTargetException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** The plug-ins of a directory: each folder in it is one. Makes the handlers that a configuration describes. */
+final class Plugins implements AutoCloseable {
+    private static final Logger log = LoggerFactory.getLogger(Plugins.class);
+
+    private final Path directory;
+    private final List<Plugin> plugins = new ArrayList<>();
+    private final List<Path> strayJars = new ArrayList<>();
+
+    /** A plug-in, and the handler that it has made. */
+    record Made(Handler handler, HandlerSettings settings) {}
+
+    /**
+     * Opens the plug-ins of a directory. A directory that does not exist has none.
+     *
+     * @param isUsed whether the configuration has a handler; else the directory is not read
+     * @throws StartException if one of them cannot be used; the message names its folder
+     */
+    Plugins(Path directory, boolean isUsed) throws StartException {
+        this.directory = directory.toAbsolutePath().normalize();
+        if (!isUsed || !Files.exists(directory)) {
+            return;
+        }
+        boolean complete = false;
+        try (DirectoryStream<Path> entries = Files.newDirectoryStream(this.directory)) {
+            var folders = new ArrayList<Path>();
+            for (Path entry : entries) {
+                if (Files.isDirectory(entry)) {
+                    folders.add(entry);
+                } else if (Plugin.isJar(entry)) {
+                    strayJars.add(entry);
+                }
+            }
+            Collections.sort(folders);
+            for (Path folder : folders) {
+                plugins.add(new Plugin(folder));
+            }
+            complete = true;
+        } catch (IOException e) {
+            throw new StartException(
+                    "the plug-ins in " + this.directory + " (work.plugins.dir) cannot be read: " + FileProblem.of(e),
+                    e);
+        } finally {
+            if (!complete) {
+                close();
+            }
+        }
+    }
+
+    /**
+     * Makes a handler.
+     *
+     * @throws StartException if no plug-in has it, or it cannot be made
+     */
+    Made make(HandlerConfig config) throws StartException {
+        Plugin plugin = null;
+        for (Plugin each : plugins) {
+            if (has(each, config)) {
+                if (plugin != null) {
+                    throw new StartException(config.key("type") + "=" + config.type() + " is in two plug-ins: "
+                            + plugin.folder() + " and " + each.folder() + "; remove one");
+                }
+                plugin = each;
+            }
+        }
+        if (plugin == null) {
+            throw new StartException(notFound(config));
+        }
+        return new Made(handler(plugin, config), settings(plugin, config));
+    }
+
+    private static boolean has(Plugin plugin, HandlerConfig config) throws StartException {
+        if (plugin.providers().containsKey(config.type())) {
+            return true;
+        }
+        try {
+            plugin.loader().ofJars(config.type());
+            return true;
+        } catch (ClassNotFoundException e) {
+            return false;
+        } catch (LinkageError e) {
+            throw unusable(plugin, config, e);
+        }
+    }
+
+    private String notFound(HandlerConfig config) {
+        String looked;
+        if (!Files.exists(directory)) {
+            looked = directory + " does not exist";
+        } else if (plugins.isEmpty()) {
+            looked = directory + " has no folder";
+        } else {
+            looked = "looked into "
+                    + plugins.stream()
+                            .map(each -> each.folder() + " (providers: "
+                                    + (each.providers().isEmpty()
+                                            ? "none"
+                                            : String.join(", ", each.providers().keySet()))
+                                    + ")")
+                            .collect(Collectors.joining(", "));
+        }
+        String strays = strayJars.isEmpty()
+                ? ""
+                : "; " + strayJars.get(0) + " is in no folder: each plug-in needs a folder of its own";
+        return config.key("type") + "=" + config.type() + " is neither a provider nor a class of a plug-in: " + looked
+                + strays;
+    }
+
+    private static Handler handler(Plugin plugin, HandlerConfig config) throws StartException {
+        try {
+            HandlerProvider provider = plugin.providers().get(config.type());
+            Handler made = provider == null
+                    ? construct(plugin.loader().ofJars(config.type()), config)
+                    : provider.create(config.config());
+            if (made == null) {
+                throw new IllegalStateException("the provider returned null");
+            }
+            log.info(
+                    "A plug-in has made a handler name={} work_type={} class={} folder={}",
+                    config.name(),
+                    config.workType(),
+                    made.getClass().getName(),
+                    plugin.folder());
+            return made;
+        } catch (StartException e) {
+            throw e;
+        } catch (Exception | LinkageError e) {
+            throw unusable(
+                    plugin, config, e instanceof InvocationTargetException && e.getCause() != null ? e.getCause() : e);
+        }
+    }
+
+    /** Makes a handler of a class, with its constructor that takes the configuration, or with the one without one. */
+    private static Handler construct(Class<?> type, HandlerConfig config)
+            throws StartException, ReflectiveOperationException {
+        if (!Handler.class.isAssignableFrom(type)) {
+            throw new StartException(config.key("type") + "=" + config.type() + " is no " + Handler.class.getName());
+        }
+        try {
+            Constructor<?> configurable = type.getConstructor(Map.class);
+            return (Handler) configurable.newInstance(config.config());
+        } catch (NoSuchMethodException e) {
+            if (!config.config().isEmpty()) {
+                throw new StartException(
+                        config.key("config.*") + " has no use: " + type.getName()
+                                + " has no public constructor that takes a Map",
+                        e);
+            }
+        }
+        try {
+            return (Handler) type.getConstructor().newInstance();
+        } catch (NoSuchMethodException e) {
+            throw new StartException(
+                    config.key("type") + "=" + config.type()
+                            + " has no public constructor without parameters, or with a Map",
+                    e);
+        }
+    }
+
+    private static StartException unusable(Plugin plugin, HandlerConfig config, Throwable error) {
+        return new StartException(
+                config.key("type") + "=" + config.type() + " of the plug-in in " + plugin.folder() + " cannot be used: "
+                        + Plugin.reason(error),
+                error);
+    }
+
+    /** Returns the settings of a handler, with the rules that name classes. */
+    private static HandlerSettings settings(Plugin plugin, HandlerConfig config) throws StartException {
+        HandlerSettings settings = config.settings();
+        for (String name : config.neverOn()) {
+            try {
+                Class<?> error = Class.forName(name, false, plugin.loader());
+                settings = settings.retry(settings.retry().neverOn(error.asSubclass(Throwable.class)));
+            } catch (ClassNotFoundException | LinkageError | ClassCastException e) {
+                throw new StartException(
+                        config.key("retry.never.on") + " has " + name + ", which is no error of the JDK or of the"
+                                + " plug-in in " + plugin.folder(),
+                        e);
+            }
+        }
+        return settings;
+    }
+
+    /** Closes the class loaders of all plug-ins. */
+    @Override
+    public void close() {
+        for (Plugin plugin : plugins) {
+            try {
+                plugin.close();
+            } catch (StartException e) {
+                log.warn("A plug-in was not closed reason={}", e.getMessage());
+            }
+        }
+        plugins.clear();
+    }
+}
