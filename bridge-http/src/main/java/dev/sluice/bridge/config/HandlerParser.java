@@ -1,6 +1,7 @@
 package dev.sluice.bridge.config;
 
 import dev.sluice.bridge.work.HandlerConfig;
+import dev.sluice.work.Batching;
 import dev.sluice.work.HandlerSettings;
 import dev.sluice.work.rules.Types;
 import java.util.ArrayList;
@@ -105,7 +106,7 @@ final class HandlerParser {
 
     private static Stream<String> defaults() {
         return HandlerSettingsKeys.GROUP.keys().stream()
-                .filter(key -> !key.equals(HandlerSettingsKeys.TYPE) && !key.equals(HandlerSettingsKeys.WORK_TYPE))
+                .filter(key -> !HandlerSettingsKeys.WITHOUT_DEFAULTS.contains(key))
                 .map(key -> HandlerSettingsKeys.DEFAULTS + key.name());
     }
 
@@ -119,9 +120,11 @@ final class HandlerParser {
             return null;
         }
         HandlerSettings settings;
+        Batching batching;
         try {
             Types.check(workType);
             settings = settings(name);
+            batching = batching(name);
         } catch (IllegalArgumentException e) {
             String problem = String.valueOf(e.getMessage());
             problems.accept(problem.startsWith("work.") ? problem : "handler " + name + ": " + problem);
@@ -137,7 +140,24 @@ final class HandlerParser {
                 config.put(key.substring(ofConfig.length()), value);
             }
         });
-        return new HandlerConfig(name, workType, type.get(), settings, neverOn, config);
+        return new HandlerConfig(name, workType, type.get(), settings, batching, neverOn, config);
+    }
+
+    /** Returns how works are handed to a batch handler; null if the handler does not say it. */
+    private @Nullable Batching batching(String name) {
+        String size = HandlerSettingsKeys.PREFIX + name + "." + HandlerSettingsKeys.BATCH_SIZE.name();
+        String linger = HandlerSettingsKeys.PREFIX + name + "." + HandlerSettingsKeys.BATCH_LINGER.name();
+        if (found.getOrDefault(size, "").isBlank() && found.getOrDefault(linger, "").isBlank()) {
+            return null;
+        }
+        return new Batching(
+                given(HandlerSettingsKeys.BATCH_SIZE.named(size)),
+                given(HandlerSettingsKeys.BATCH_LINGER.named(linger)));
+    }
+
+    private <T> T given(Key<T> key) {
+        String text = found.getOrDefault(key.name(), "");
+        return text.isBlank() ? key.byDefault() : key.parse(text);
     }
 
     /** Returns what is set for a handler, or for all handlers. */

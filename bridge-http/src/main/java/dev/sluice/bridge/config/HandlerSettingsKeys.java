@@ -3,12 +3,14 @@ package dev.sluice.bridge.config;
 import static dev.sluice.bridge.config.KeyGroup.HOUR_MS;
 
 import dev.sluice.bridge.work.HandlerConfig;
+import dev.sluice.work.Batching;
 import dev.sluice.work.HandlerSettings;
 import dev.sluice.work.RetryPolicy;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.BiFunction;
 import java.util.function.Function;
 import java.util.regex.Matcher;
@@ -39,6 +41,22 @@ final class HandlerSettingsKeys {
             "",
             "Classes of errors, separated by commas. A work that fails with one of them, or with a subclass, becomes a"
                     + " dead letter at once.");
+
+    static final Key<Integer> BATCH_SIZE = GROUP.integer(
+            "batch.size",
+            HandlerConfig.USUAL_BATCHING.size(),
+            1,
+            Batching.MAX_SIZE,
+            "The largest number of works that a batch handler gets in a call.");
+    static final Key<Duration> BATCH_LINGER = GROUP.millis(
+            "batch.linger.ms",
+            (int) HandlerConfig.USUAL_BATCHING.linger().toMillis(),
+            0,
+            (int) Batching.MAX_LINGER.toMillis(),
+            "The time in ms that the first work of such a call waits for others.");
+
+    /** These keys are of one handler only. */
+    static final Set<Key<?>> WITHOUT_DEFAULTS = Set.of(TYPE, WORK_TYPE, BATCH_SIZE, BATCH_LINGER);
 
     /** A key, and how its value changes settings. */
     record Binding<T>(Key<T> key, BiFunction<HandlerSettings, T, HandlerSettings> setter) {

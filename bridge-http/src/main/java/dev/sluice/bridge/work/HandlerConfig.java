@@ -1,8 +1,10 @@
 package dev.sluice.bridge.work;
 
+import dev.sluice.work.Batching;
 import dev.sluice.work.HandlerSettings;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A handler as the configuration describes it.
@@ -11,6 +13,7 @@ import java.util.Map;
  * @param workType the type of the works that it handles
  * @param type the name of a provider of a plug-in, or a class of a plug-in
  * @param settings without rules by type of error, which name classes of plug-ins
+ * @param batching how many works a batch handler gets in a call; null: not set
  * @param neverOn classes of errors after which a work never runs again
  * @param config what the handler itself gets
  */
@@ -19,8 +22,12 @@ public record HandlerConfig(
         String workType,
         String type,
         HandlerSettings settings,
+        @Nullable Batching batching,
         List<String> neverOn,
         Map<String, String> config) {
+
+    /** How works are handed to a batch handler unless the configuration says it. */
+    public static final Batching USUAL_BATCHING = Batching.ofSize(100);
 
     /** Beginning of the keys of all handlers. */
     public static final String PREFIX = "work.handlers.";

@@ -1,10 +1,14 @@
 package dev.sluice.bridge.work;
 
 import dev.sluice.bridge.system.StartException;
+import dev.sluice.work.BatchHandler;
+import dev.sluice.work.Batching;
+import dev.sluice.work.Handler;
 import dev.sluice.work.WorkBuffer;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -12,6 +16,7 @@ import org.slf4j.LoggerFactory;
 final class Handlers implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(Handlers.class);
 
+    private final List<HandlerConfig> configs;
     private final Plugins plugins;
     private final Map<String, Plugins.Made> byWorkType = new LinkedHashMap<>();
 
@@ -21,11 +26,11 @@ final class Handlers implements AutoCloseable {
      * @throws StartException if one of them cannot be made; then those that were made are closed again
      */
     Handlers(WorkConfig config) throws StartException {
-        List<HandlerConfig> wanted = config.handlers();
-        plugins = new Plugins(config.plugins(), !wanted.isEmpty());
+        configs = config.handlers();
+        plugins = new Plugins(config.plugins(), !configs.isEmpty());
         boolean complete = false;
         try {
-            for (HandlerConfig each : wanted) {
+            for (HandlerConfig each : configs) {
                 byWorkType.put(each.workType(), plugins.make(each));
             }
             complete = true;
@@ -45,7 +50,15 @@ final class Handlers implements AutoCloseable {
 
     /** Registers the handlers with a buffer under construction. */
     void register(WorkBuffer.Builder builder) {
-        byWorkType.forEach((type, made) -> builder.handler(type, made.handler(), made.settings()));
+        configs.forEach(config -> {
+            Plugins.Made made = Objects.requireNonNull(byWorkType.get(config.workType()));
+            if (made.handler() instanceof Handler handler) {
+                builder.handler(config.workType(), handler, made.settings());
+            } else if (made.handler() instanceof BatchHandler handler) {
+                Batching batching = config.batching() == null ? HandlerConfig.USUAL_BATCHING : config.batching();
+                builder.batchHandler(config.workType(), handler, batching, made.settings());
+            }
+        });
     }
 
     /** Closes the handlers that can be closed, and the class loaders of the plug-ins. */

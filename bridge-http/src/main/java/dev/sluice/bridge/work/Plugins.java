@@ -2,9 +2,11 @@ package dev.sluice.bridge.work;
 
 import dev.sluice.bridge.system.FileProblem;
 import dev.sluice.bridge.system.StartException;
+import dev.sluice.work.BatchHandler;
 import dev.sluice.work.Handler;
 import dev.sluice.work.HandlerProvider;
 import dev.sluice.work.HandlerSettings;
+import dev.sluice.work.Hooks;
 import java.io.IOException;
 import java.lang.reflect.Constructor;
 import java.lang.reflect.InvocationTargetException;
@@ -28,7 +30,7 @@ final class Plugins implements AutoCloseable {
     private final List<Path> strayJars = new ArrayList<>();
 
     /** A plug-in, and the handler that it has made. */
-    record Made(Handler handler, HandlerSettings settings) {}
+    record Made(Hooks handler, HandlerSettings settings) {}
 
     /**
      * Opens the plug-ins of a directory. A directory that does not exist has none.
@@ -86,7 +88,12 @@ final class Plugins implements AutoCloseable {
         if (plugin == null) {
             throw new StartException(notFound(config));
         }
-        return new Made(handler(plugin, config), settings(plugin, config));
+        Hooks handler = handler(plugin, config);
+        if (config.batching() != null && !(handler instanceof BatchHandler)) {
+            throw new StartException(config.key("batch.*") + " has no use: " + handler.getClass().getName() + " is no "
+                    + BatchHandler.class.getName());
+        }
+        return new Made(handler, settings(plugin, config));
     }
 
     private static boolean has(Plugin plugin, HandlerConfig config) throws StartException {
@@ -126,10 +133,10 @@ final class Plugins implements AutoCloseable {
                 + strays;
     }
 
-    private static Handler handler(Plugin plugin, HandlerConfig config) throws StartException {
+    private static Hooks handler(Plugin plugin, HandlerConfig config) throws StartException {
         try {
             HandlerProvider provider = plugin.providers().get(config.type());
-            Handler made = provider == null
+            Hooks made = provider == null
                     ? construct(plugin.loader().ofJars(config.type()), config)
                     : provider.create(config.config());
             if (made == null) {
@@ -151,14 +158,15 @@ final class Plugins implements AutoCloseable {
     }
 
     /** Makes a handler of a class, with its constructor that takes the configuration, or with the one without one. */
-    private static Handler construct(Class<?> type, HandlerConfig config)
+    private static Hooks construct(Class<?> type, HandlerConfig config)
             throws StartException, ReflectiveOperationException {
-        if (!Handler.class.isAssignableFrom(type)) {
-            throw new StartException(config.key("type") + "=" + config.type() + " is no " + Handler.class.getName());
+        if (!Hooks.class.isAssignableFrom(type)) {
+            throw new StartException(config.key("type") + "=" + config.type() + " is no " + Handler.class.getName()
+                    + " and no " + BatchHandler.class.getName());
         }
         try {
             Constructor<?> configurable = type.getConstructor(Map.class);
-            return (Handler) configurable.newInstance(config.config());
+            return (Hooks) configurable.newInstance(config.config());
         } catch (NoSuchMethodException e) {
             if (!config.config().isEmpty()) {
                 throw new StartException(
@@ -168,7 +176,7 @@ final class Plugins implements AutoCloseable {
             }
         }
         try {
-            return (Handler) type.getConstructor().newInstance();
+            return (Hooks) type.getConstructor().newInstance();
         } catch (NoSuchMethodException e) {
             throw new StartException(
                     config.key("type") + "=" + config.type()

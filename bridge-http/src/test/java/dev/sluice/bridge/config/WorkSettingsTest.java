@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import dev.sluice.bridge.system.ConfigException;
 import dev.sluice.bridge.work.HandlerConfig;
+import dev.sluice.work.Batching;
 import dev.sluice.work.HandlerSettings;
 import dev.sluice.work.RetryPolicy;
 import java.nio.file.Files;
@@ -64,7 +65,7 @@ class WorkSettingsTest {
         HandlerConfig handler = only(parse("work.handlers", "orders", "work.handlers.orders.type", "acme.Orders"));
         assertThat(handler)
                 .isEqualTo(new HandlerConfig(
-                        "orders", "orders", "acme.Orders", HandlerSettings.DEFAULT, List.of(), Map.of()));
+                        "orders", "orders", "acme.Orders", HandlerSettings.DEFAULT, null, List.of(), Map.of()));
     }
 
     /** The page says the defaults of the keys. */
@@ -130,6 +131,19 @@ class WorkSettingsTest {
                         Duration.ofHours(2),
                         Duration.ofDays(1),
                         Duration.ofMillis(20)));
+    }
+
+    @Test
+    void aBatchHandlerHasKeysOfItsOwn() throws ConfigException {
+        String[] batches = {"work.handlers", "a", "work.handlers.a.type", "acme.A"};
+        assertThat(only(parse(batches)).batching()).isNull();
+        var sized = map(batches);
+        sized.put("work.handlers.a.batch.size", "7");
+        assertThat(only(BridgeConfig.parse(sized)).batching()).isEqualTo(Batching.ofSize(7));
+        sized.put("work.handlers.a.batch.linger.ms", "20");
+        assertThat(only(BridgeConfig.parse(sized)).batching())
+                .isEqualTo(Batching.ofSize(7).linger(Duration.ofMillis(20)));
+        assertThat(problems("work.defaults.batch.size", "7")).containsExactly("unknown key work.defaults.batch.size");
     }
 
     @Test

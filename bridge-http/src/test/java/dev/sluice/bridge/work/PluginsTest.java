@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import static org.awaitility.Awaitility.await;
 
 import dev.sluice.bridge.system.StartException;
+import dev.sluice.work.BatchHandler;
+import dev.sluice.work.Batching;
 import dev.sluice.work.Handler;
 import dev.sluice.work.HandlerSettings;
 import dev.sluice.work.Outcome;
@@ -56,7 +58,7 @@ class PluginsTest {
         for (int i = 0; i < config.length; i += 2) {
             map.put(config[i], config[i + 1]);
         }
-        return new HandlerConfig("orders", "orders", type, HandlerSettings.DEFAULT, List.of(), map);
+        return new HandlerConfig("orders", "orders", type, HandlerSettings.DEFAULT, null, List.of(), map);
     }
 
     private Path echo(String folder, String version) {
@@ -67,7 +69,7 @@ class PluginsTest {
     }
 
     private Handler make(HandlerConfig config) throws StartException {
-        return new Plugins(directory, true).make(config).handler();
+        return (Handler) new Plugins(directory, true).make(config).handler();
     }
 
     private String problem(HandlerConfig config) {
@@ -102,8 +104,8 @@ class PluginsTest {
                         PROVIDER.replace("Echoes", "Other").replace("\"echo\"", "\"other\"")),
                 "acme.Other");
         var plugins = new Plugins(directory, true);
-        Handler first = plugins.make(config("echo", "prefix", "a")).handler();
-        Handler second = plugins.make(config("other", "prefix", "b")).handler();
+        Handler first = (Handler) plugins.make(config("echo", "prefix", "a")).handler();
+        Handler second = (Handler) plugins.make(config("other", "prefix", "b")).handler();
         assertThat(answer(first)).isEqualTo("a-1");
         assertThat(answer(second)).isEqualTo("b-2");
         assertThat(first.getClass().getName()).isEqualTo(second.getClass().getName());
@@ -214,7 +216,33 @@ class PluginsTest {
         PluginJars.compile(
                 directory.resolve("other"), Map.of("acme.Other", "package acme; public final class Other {}"));
         assertThat(problem(config("acme.Other")))
-                .isEqualTo("work.handlers.orders.type=acme.Other is no dev.sluice.work.Handler");
+                .isEqualTo("work.handlers.orders.type=acme.Other is no dev.sluice.work.Handler and no"
+                        + " dev.sluice.work.BatchHandler");
+    }
+
+    @Test
+    void aBatchHandlerIsMadeLikeAHandlerAndOnlyItMayHaveKeysOfBatches() throws Exception {
+        echo("echo", "1");
+        PluginJars.compile(
+                directory.resolve("many"),
+                Map.of("acme.Many", """
+                        package acme;
+                        import dev.sluice.work.*;
+                        import java.util.*;
+                        public final class Many implements BatchHandler {
+                            @Override public Map<WorkId, Outcome> handle(List<Item> items) { return Map.of(); }
+                        }
+                        """));
+        Batching ten = Batching.ofSize(10);
+        var plugins = new Plugins(directory, true);
+        assertThat(plugins.make(new HandlerConfig(
+                                "orders", "orders", "acme.Many", HandlerSettings.DEFAULT, ten, List.of(), Map.of()))
+                        .handler())
+                .isInstanceOf(BatchHandler.class);
+        plugins.close();
+        assertThat(problem(new HandlerConfig(
+                        "orders", "orders", "acme.Echo", HandlerSettings.DEFAULT, ten, List.of(), Map.of())))
+                .isEqualTo("work.handlers.orders.batch.* has no use: acme.Echo is no dev.sluice.work.BatchHandler");
     }
 
     @Test
@@ -276,6 +304,7 @@ class PluginsTest {
                         "orders",
                         "acme.Echo",
                         HandlerSettings.DEFAULT,
+                        null,
                         List.of("acme.Wrong", "java.lang.IllegalArgumentException"),
                         Map.of()))
                 .settings();
@@ -285,7 +314,13 @@ class PluginsTest {
                 .isEqualTo(5);
         plugins.close();
         assertThat(problem(new HandlerConfig(
-                        "orders", "orders", "acme.Echo", HandlerSettings.DEFAULT, List.of("acme.Nothing"), Map.of())))
+                        "orders",
+                        "orders",
+                        "acme.Echo",
+                        HandlerSettings.DEFAULT,
+                        null,
+                        List.of("acme.Nothing"),
+                        Map.of())))
                 .isEqualTo("work.handlers.orders.retry.never.on has acme.Nothing, which is no error of the JDK or of"
                         + " the plug-in in " + directory.resolve("echo"));
     }

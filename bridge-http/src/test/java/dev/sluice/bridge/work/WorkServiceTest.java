@@ -61,6 +61,7 @@ class WorkServiceTest {
                 "probe",
                 ProbeHandler.class.getName(),
                 HandlerSettings.DEFAULT,
+                null,
                 List.of(),
                 Map.of("notes", notes().toString()));
     }

@@ -14,7 +14,8 @@ public interface HandlerProvider {
      * Makes a handler. If the handler is an {@code AutoCloseable}, it is closed after its last work.
      *
      * @param config the keys {@code work.handlers.NAME.config.…}, without that prefix
+     * @return a {@link Handler}, or a {@link BatchHandler}
      * @throws Exception if the configuration does not fit; the message tells the operator what to change
      */
-    Handler create(Map<String, String> config) throws Exception;
+    Hooks create(Map<String, String> config) throws Exception;
 }
