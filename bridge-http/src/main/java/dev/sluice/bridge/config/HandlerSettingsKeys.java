@@ -3,8 +3,10 @@ package dev.sluice.bridge.config;
 import static dev.sluice.bridge.config.KeyGroup.HOUR_MS;
 
 import dev.sluice.bridge.work.HandlerConfig;
+import dev.sluice.queue.LimitKey;
 import dev.sluice.work.Batching;
 import dev.sluice.work.HandlerSettings;
+import dev.sluice.work.Limit;
 import dev.sluice.work.RetryPolicy;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -164,6 +166,79 @@ final class HandlerSettingsKeys {
                         (long) YEAR_HOURS * HOUR_MS,
                         "The time in ms for which an idempotency key stays taken after its work finished."),
                 HandlerSettings::idempotencyWindow);
+    }
+
+    static {
+        bind(
+                GROUP.optional(
+                        "limit.key",
+                        LimitKey::parse,
+                        Secrets::hidden,
+                        "Where the limit key of a work is, such as its tenant: a JSON pointer into the payload,"
+                                + " `/tenant`, or `header:NAME`. Pushes have it too."),
+                (settings, place) -> place.isEmpty() ? settings : settings.limitKey(place.get()));
+        bindLimit("limit.", "of the type", settings -> settings.limits().ofType(), HandlerSettings::limit);
+        bindLimit(
+                "limit.each.",
+                "of each limit key",
+                settings -> settings.limits().ofEachKey(),
+                HandlerSettings::limitOfEachKey);
+    }
+
+    /** Binds the keys of a limit on all engines together. */
+    private static void bindLimit(
+            String prefix,
+            String what,
+            Function<HandlerSettings, Limit> get,
+            BiFunction<HandlerSettings, Limit, HandlerSettings> set) {
+        bind(
+                GROUP.integer(
+                        prefix + "concurrency",
+                        0,
+                        0,
+                        1_000_000,
+                        "The largest number of works " + what + " that run at a time in all processes. If 0, any"
+                                + " number."),
+                (settings, most) -> set.apply(settings, get.apply(settings).concurrency(most)));
+        bind(
+                GROUP.parsed(
+                        prefix + "rate",
+                        "",
+                        Rate::parse,
+                        "How many works " + what + " begin in a period in all processes, as `10/1s` or `500/1m`."),
+                (settings, rate) -> set.apply(
+                        settings, get.apply(settings).rate(rate.count(), rate.period())));
+        bind(
+                GROUP.integer(
+                        prefix + "burst",
+                        0,
+                        0,
+                        1_000_000,
+                        "How many works " + what + " begin at once after a time without works. If 0, as many as in a"
+                                + " period."),
+                (settings, burst) -> burst == 0 ? settings : set.apply(settings, get.apply(settings).burst(burst)));
+    }
+
+    /** A number of works in a period. */
+    record Rate(int count, Duration period, String text) {
+        private static final Pattern RATE = Pattern.compile("([1-9]\\d{0,8})/(.+)");
+
+        static Rate parse(String text) {
+            Matcher rate = RATE.matcher(text);
+            if (text.isEmpty()) {
+                return new Rate(0, Limit.NONE.period(), text);
+            }
+            if (!rate.matches()) {
+                throw new IllegalArgumentException("must be a number of works and a period, such as 10/1s, was " + text);
+            }
+            return new Rate(
+                    Integer.parseInt(rate.group(1)), waits(rate.group(2)).list().get(0), text);
+        }
+
+        @Override
+        public String toString() {
+            return text;
+        }
     }
 
     /** Waits between attempts. */

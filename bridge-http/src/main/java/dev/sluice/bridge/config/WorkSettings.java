@@ -6,11 +6,17 @@ import dev.sluice.bridge.work.HandlerConfig;
 import dev.sluice.bridge.work.WorkConfig;
 import dev.sluice.queue.PayloadCipher;
 import dev.sluice.work.WorkBuffer;
+import dev.sluice.work.WorkEvent;
+import dev.sluice.work.WorkEventJson;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.BiConsumer;
+import java.util.stream.Collectors;
 
 /**
  * Settings of the work engine. To add one of the builder, declare a key and bind it in one statement; a setting of a
@@ -154,7 +160,49 @@ final class WorkSettings {
                 WorkBuffer.Builder::eventBuffer);
     }
 
+    static {
+        bind(
+                GROUP.parsed(
+                        "work.event.queue",
+                        "",
+                        WorkSettings::kinds,
+                        "The kinds of events that are messages of the queue `sluice.events`, separated by commas:"
+                                + " `dead-lettered,completed`. If empty, there are none."),
+                (builder, kinds) -> {
+                    if (!kinds.isEmpty()) {
+                        builder.eventQueue(kinds);
+                    }
+                });
+    }
+
     private WorkSettings() {}
+
+    private static Set<WorkEvent.Kind> kinds(String text) {
+        var kinds = new Kinds();
+        for (String kind : text.isEmpty() ? new String[0] : text.split(",", -1)) {
+            Arrays.stream(WorkEvent.Kind.values())
+                    .filter(each -> WorkEventJson.name(each).equals(kind.strip()))
+                    .findFirst()
+                    .ifPresentOrElse(kinds::add, () -> {
+                        throw new IllegalArgumentException("must have some of "
+                                + Arrays.stream(WorkEvent.Kind.values())
+                                        .map(WorkEventJson::name)
+                                        .collect(Collectors.joining(", "))
+                                + ", was " + text);
+                    });
+        }
+        return kinds;
+    }
+
+    /** Kinds of events, which show themselves as the configuration has them. */
+    private static final class Kinds extends LinkedHashSet<WorkEvent.Kind> {
+        private static final long serialVersionUID = 1L;
+
+        @Override
+        public String toString() {
+            return stream().map(WorkEventJson::name).collect(Collectors.joining(","));
+        }
+    }
 
     private static <T> void bind(Key<T> key, BiConsumer<WorkBuffer.Builder, T> setter) {
         BINDINGS.add(new Binding<>(key, setter));

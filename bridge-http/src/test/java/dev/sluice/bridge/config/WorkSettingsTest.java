@@ -7,6 +7,7 @@ import dev.sluice.bridge.system.ConfigException;
 import dev.sluice.bridge.work.HandlerConfig;
 import dev.sluice.work.Batching;
 import dev.sluice.work.HandlerSettings;
+import dev.sluice.work.Limit;
 import dev.sluice.work.RetryPolicy;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -131,6 +132,40 @@ class WorkSettingsTest {
                         Duration.ofHours(2),
                         Duration.ofDays(1),
                         Duration.ofMillis(20)));
+    }
+
+    @Test
+    void limitsOfTheTypeAndOfEachKeyAreKeys() throws ConfigException {
+        HandlerConfig handler = only(parse(
+                "work.handlers", "a",
+                "work.handlers.a.type", "acme.A",
+                "work.handlers.a.limit.key", "/tenant",
+                "work.handlers.a.limit.concurrency", "50",
+                "work.handlers.a.limit.each.rate", "10/1s",
+                "work.handlers.a.limit.each.burst", "20",
+                "work.defaults.limit.each.concurrency", "5"));
+        assertThat(handler.settings())
+                .isEqualTo(HandlerSettings.DEFAULT
+                        .limitKey("/tenant")
+                        .limit(Limit.ofConcurrency(50))
+                        .limitOfEachKey(Limit.ofRate(10, Duration.ofSeconds(1)).burst(20).concurrency(5)));
+        assertThat(problems(
+                        "work.handlers", "a",
+                        "work.handlers.a.type", "acme.A",
+                        "work.handlers.a.limit.rate", "10"))
+                .containsExactly("work.handlers.a.limit.rate must be a number of works and a period, such as 10/1s,"
+                        + " was 10");
+    }
+
+    @Test
+    void eventsForTheQueueAreNamedByTheirKinds() throws ConfigException {
+        assertThat(parse("work.event.queue", "dead-lettered, completed").describe())
+                .contains("work.event.queue = dead-lettered,completed");
+        assertThat(problems("work.event.queue", "broken"))
+                .singleElement()
+                .asString()
+                .startsWith("work.event.queue must have some of enqueued, started,")
+                .endsWith(", was broken");
     }
 
     @Test

@@ -113,6 +113,12 @@ class WorkExampleTest {
                     Field folder = test.getDeclaredField("directory");
                     folder.setAccessible(true);
                     folder.set(instance, Files.createTempDirectory(directory, "invoices"));
+                    for (Method before : test.getDeclaredMethods()) {
+                        if (before.isAnnotationPresent(BeforeEach.class)) {
+                            before.setAccessible(true);
+                            before.invoke(instance);
+                        }
+                    }
                     method.setAccessible(true);
                     method.invoke(instance);
                 }
