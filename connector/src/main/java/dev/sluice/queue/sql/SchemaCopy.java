@@ -55,6 +55,8 @@ public final class SchemaCopy {
             "work_lines",
             "work_keys",
             "work_cancels",
+            "work_ends",
+            "work_minutes",
             "work_progress",
             "work_latest",
             "work_outbox");

@@ -59,11 +59,13 @@ public final class Redrive implements AutoCloseable {
      *
      * @param verdicts one for each id, in the order given
      * @param queues names of the queues that got messages
+     * @param messages ids of the messages that the letters have become, by id of the letter
      */
-    public record Outcome(List<Verdict> verdicts, Set<String> queues) {
+    public record Outcome(List<Verdict> verdicts, Set<String> queues, Map<Long, UUID> messages) {
         public Outcome {
             verdicts = List.copyOf(verdicts);
             queues = Set.copyOf(queues);
+            messages = Map.copyOf(messages);
         }
     }
 
@@ -86,26 +88,34 @@ public final class Redrive implements AutoCloseable {
         var letters = new ArrayList<Long>();
         // Locating may end the transaction and with it the locks on the letters, so they are taken twice.
         boolean unused = transaction.locate(new Flush(take(open, ids, letters)));
-        var flush = new Flush(take(open, ids, letters));
+        List<NewMessage> messages = take(open, ids, letters);
+        var flush = new Flush(messages);
         if (letters.isEmpty()) {
-            return Ending.rollBack(outcome(ids, letters, flush));
+            return Ending.rollBack(outcome(ids, letters, messages, flush));
         }
         if (!transaction.locateCached(flush) || !transaction.write(flush)) {
             return Ending.restart();
         }
         remove(open, letters);
-        return Ending.commit(outcome(ids, letters, flush));
+        return Ending.commit(outcome(ids, letters, messages, flush));
     }
 
-    private static Outcome outcome(List<Long> ids, List<Long> letters, Flush flush) {
+    private static Outcome outcome(List<Long> ids, List<Long> letters, List<NewMessage> pushed, Flush flush) {
         List<PushOutcome> outcomes = flush.outcomes();
         Map<Long, Verdict> verdicts = new HashMap<>();
+        Map<Long, UUID> messages = new HashMap<>();
         for (int i = 0; i < letters.size(); i++) {
-            boolean duplicate = outcomes.get(i) instanceof PushOutcome.Duplicate;
-            verdicts.put(letters.get(i), duplicate ? Verdict.DUPLICATE : Verdict.MOVED);
+            long letter = letters.get(i);
+            if (outcomes.get(i) instanceof PushOutcome.Duplicate duplicate) {
+                verdicts.put(letter, Verdict.DUPLICATE);
+                messages.put(letter, duplicate.id());
+            } else {
+                verdicts.put(letter, Verdict.MOVED);
+                messages.put(letter, pushed.get(i).id());
+            }
         }
         return new Outcome(
-                ids.stream().map(id -> verdicts.getOrDefault(id, Verdict.GONE)).toList(), flush.queues());
+                ids.stream().map(id -> verdicts.getOrDefault(id, Verdict.GONE)).toList(), flush.queues(), messages);
     }
 
     /** Locks the letters and returns their messages. Puts the ids of the letters that exist into {@code taken}. */

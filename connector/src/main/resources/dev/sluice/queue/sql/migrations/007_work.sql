@@ -68,6 +68,7 @@ create table sluice.work_items (
   attempts        integer not null default 0 check (attempts >= 0),
   crashes         integer not null default 0 check (crashes >= 0),
   snoozes         bigint not null default 0 check (snoozes >= 0),
+  snoozed         boolean not null default false,
   errors          text,
   primary key (partition_id, seq)
 ) with (fillfactor = 80);
@@ -82,6 +83,7 @@ comment on column sluice.work_items.line is 'work_limits.name of the line in whi
 comment on column sluice.work_items.closes is 'Whether the cursor of its partition is not ready until the work is done.';
 comment on column sluice.work_items.attempts is 'Runs of the handler that failed.';
 comment on column sluice.work_items.crashes is 'Engines that died while the work was begun.';
+comment on column sluice.work_items.snoozed is 'Whether the last run ended with a snooze.';
 comment on column sluice.work_items.errors is 'The newest failures, a JSON array as text; encrypted if the queue is. Null: none.';
 
 create index work_items_due on sluice.work_items (queue_id, lane, available_at) where line is null;
@@ -91,7 +93,7 @@ create index work_items_limited on sluice.work_items (queue_id, available_at) wh
 -- For engines that look for works that must run alone.
 create index work_items_crashed on sluice.work_items (queue_id, available_at) where crashes > 0;
 -- For requests that name a work by its id.
-create index work_items_by_message on sluice.work_items (message_id);
+create index work_items_by_message on sluice.work_items (queue_id, message_id);
 
 create table sluice.work_limits (
   queue_id     bigint not null,
@@ -173,6 +175,8 @@ comment on column sluice.work_keys.expires_at is 'When the key may be used again
 comment on column sluice.work_keys.result is 'What the handler returned, JSON text, if it asks to keep it; encrypted if the queue is.';
 
 create index work_keys_expiring on sluice.work_keys (expires_at) where expires_at is not null;
+-- For requests that name a work by its id.
+create index work_keys_by_message on sluice.work_keys (message_id);
 
 create table sluice.work_cancels (
   queue_id      bigint not null,
@@ -184,6 +188,43 @@ create table sluice.work_cancels (
 comment on table sluice.work_cancels is 'Works that are to be cancelled. The engine that claims or runs the work deletes the row.';
 
 create index work_cancels_old on sluice.work_cancels (requested_at);
+
+create table sluice.work_ends (
+  queue_id      bigint not null,
+  message_id    uuid not null,
+  replayed_as   uuid,
+  ended_at      timestamptz not null default clock_timestamp(),
+  primary key (queue_id, message_id)
+);
+
+comment on table sluice.work_ends is 'Works that were neither done nor left in another table: cancelled, or replayed as another work. Deleted after a week.';
+comment on column sluice.work_ends.replayed_as is 'The work that a replay made of the dead letter. Null: the work was cancelled.';
+
+create index work_ends_old on sluice.work_ends (ended_at);
+
+create table sluice.work_minutes (
+  queue_id       bigint not null,
+  bucket         timestamptz not null,
+  engine         uuid not null,
+  completed      bigint not null,
+  failed         bigint not null,
+  dead_lettered  bigint not null,
+  runs           bigint not null,
+  run_ns         bigint not null,
+  durations      integer[] not null,
+  counts         bigint[] not null,
+  primary key (queue_id, bucket, engine),
+  check (cardinality(durations) = cardinality(counts))
+);
+
+comment on table sluice.work_minutes is 'What engines have done with works of a queue, by minute. An engine adds to its row of the minute, and stores nothing while it does nothing. Deleted after a day.';
+comment on column sluice.work_minutes.bucket is 'The minute in which the numbers were stored.';
+comment on column sluice.work_minutes.failed is 'Attempts that failed.';
+comment on column sluice.work_minutes.runs is 'Runs of handlers that have ended.';
+comment on column sluice.work_minutes.run_ns is 'The sum of their times.';
+comment on column sluice.work_minutes.durations is 'Classes of these times, with their numbers in counts.';
+
+create index work_minutes_old on sluice.work_minutes (bucket);
 
 create table sluice.work_progress (
   queue_id      bigint not null,
@@ -271,3 +312,7 @@ comment on column sluice.partitions.lane_heads is 'The seq of the newest message
 alter table sluice.scheduled add column lane smallint;
 
 comment on column sluice.scheduled.lane is 'The lane of the message; null: that of the queue.';
+
+-- For requests that name a work by its id. Ids are in the order of time, so the indexes grow at their ends.
+create index scheduled_by_message on sluice.scheduled (message_id);
+create index dead_letters_by_message on sluice.dead_letters (message_id);
