@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 import javax.sql.DataSource;
@@ -67,6 +68,18 @@ public final class WorkBuffer implements AutoCloseable {
      */
     public List<Enqueued> enqueue(List<Work> works) throws InterruptedException {
         return operations.enqueue(works);
+    }
+
+    /**
+     * Enqueues works as {@link #enqueue(List)} does, without waiting: if a type is full, this is refused even if the
+     * buffer blocks. Asks the database only for queues that the buffer has not used for a while.
+     *
+     * @param producer who enqueues them, as the messages say; null: nobody that is known
+     * @return completes after the commit, or with one of the exceptions of {@link #enqueue(Work)}. What follows must
+     *     not block
+     */
+    public CompletableFuture<List<Enqueued>> enqueueLater(List<Work> works, @Nullable String producer) {
+        return operations.enqueueLater(works, producer);
     }
 
     /**
@@ -147,9 +160,9 @@ public final class WorkBuffer implements AutoCloseable {
     }
 
     /**
-     * Cancels a work. If it waits for a retry, it is gone at once. If it waits for its first run, it is dropped when an
-     * engine claims it. If it runs, its handler is asked to end, within the poll interval of its engine, and its
-     * outcome is dropped. Without effect on a work that is done.
+     * Cancels a work. If it waits for a retry or is scheduled, it is gone at once. If it waits for its first run, it is
+     * dropped when an engine claims it. If it runs, its handler is asked to end, within the poll interval of its
+     * engine, and its outcome is dropped. Without effect on a work that is done.
      *
      * @return whether the work is gone already
      */
@@ -179,6 +192,20 @@ public final class WorkBuffer implements AutoCloseable {
      */
     public void wake(String queue) {
         operations.wake(queue);
+    }
+
+    /** Returns what looks works up, lists and counts them, of all programs on the database, and runs them again. */
+    public WorkAdmin admin() {
+        return operations.admin();
+    }
+
+    /**
+     * Adds a listener of events while the buffer runs, as {@link Builder#listener} does before.
+     *
+     * @return removes the listener. It may still get an event that it is being handed
+     */
+    public Runnable listen(WorkListener listener) {
+        return operations.listen(listener);
     }
 
     /** Returns how many events listeners have missed because they were slower than the works. */

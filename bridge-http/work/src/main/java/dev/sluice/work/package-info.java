@@ -82,10 +82,10 @@
  * <h2>Packages</h2>
  *
  * <p>This package is the API: the door {@code WorkBuffer}, and the values that a program and a handler use. Behind the
- * door, {@code engine} claims works and runs their handlers, {@code store} has the tables, and {@code rules} has the
- * names in the queue and the check of JSON. {@code run} decides about the run of a handler, for {@code engine} and for
- * {@code testing}, the kit for tests of handlers. {@code breaker} has the circuit breakers. The values know none of
- * {@code engine} and {@code store}.
+ * door, {@code engine} claims works and runs their handlers, {@code admin} looks works up, {@code store} has the
+ * tables, and {@code rules} has the names in the queue and the check of JSON. {@code run} decides about the run of a
+ * handler, for {@code engine} and for {@code testing}, the kit for tests of handlers. {@code breaker} has the circuit
+ * breakers. The values know none of {@code engine}, {@code admin} and {@code store}.
  *
  * <h2>Rules</h2>
  *

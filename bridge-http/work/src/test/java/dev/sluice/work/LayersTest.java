@@ -61,9 +61,9 @@ class LayersTest {
             .resideInAPackage("dev.sluice.work.engine");
 
     @ArchTest
-    static final ArchRule onlyTheEngineUsesTheTables = noClasses()
+    static final ArchRule onlyTheEngineAndItsAdministrationUseTheTables = noClasses()
             .that()
-            .resideOutsideOfPackages("dev.sluice.work.engine", "dev.sluice.work.store")
+            .resideOutsideOfPackages("dev.sluice.work.engine", "dev.sluice.work.admin", "dev.sluice.work.store")
             .should()
             .dependOnClassesThat()
             .resideInAPackage("dev.sluice.work.store");

@@ -29,10 +29,10 @@ import org.jspecify.annotations.Nullable;
  */
 final class Begun implements Run {
     /** Reserved names of headers: no client can set them. */
-    static final String KEY_HEADER = "sluice.work-key";
+    static final String KEY_HEADER = Types.KEY_HEADER;
 
     static final String CONFLATION_HEADER = "sluice.work-conflation-key";
-    static final String DEADLINE_HEADER = "sluice.work-deadline";
+    static final String DEADLINE_HEADER = Types.DEADLINE_HEADER;
 
     /** The priority of a work with a key, unless it is normal. Those of works without a key are in their partitions. */
     static final String PRIORITY_HEADER = "sluice.work-priority";

@@ -224,6 +224,7 @@ final class Claims {
                         item.closes(),
                         item.attempts(),
                         item.snoozes(),
+                        item.snoozed(),
                         item.errors(),
                         item.lane()));
                 if (item.limited() != null) {

@@ -1,23 +1,21 @@
 package dev.sluice.work.engine;
 
+import dev.sluice.work.rules.DurationClasses;
 import java.time.Duration;
 import java.util.concurrent.atomic.AtomicLongArray;
 import java.util.concurrent.atomic.LongAdder;
 
 /**
- * Counts durations in buckets of constant memory: sixteen for each power of two of nanoseconds, so a quantile is at
- * most 6.25 % too long. It needs forty lines, so the engine brings no library for it into the class path of a program.
+ * Counts durations by their {@link DurationClasses}, in constant memory, so a quantile is at most 6.25 % too long. That
+ * needs few lines, so the engine brings no library for it into the class path of a program.
  */
 final class Durations {
-    private static final int BITS = 4;
-    private static final int BUCKETS = 1 << BITS;
-
-    private final AtomicLongArray counts = new AtomicLongArray((Long.SIZE - BITS) * BUCKETS);
+    private final AtomicLongArray counts = new AtomicLongArray(DurationClasses.COUNT);
     private final LongAdder nanos = new LongAdder();
 
     void add(long duration) {
         long value = Math.max(0, duration);
-        counts.incrementAndGet(bucket(value));
+        counts.incrementAndGet(DurationClasses.of(value));
         nanos.add(value);
     }
 
@@ -29,24 +27,26 @@ final class Durations {
         nanos.add(other.nanos.sum());
     }
 
-    private static int bucket(long value) {
-        int shift = Math.max(0, Long.SIZE - Long.numberOfLeadingZeros(value) - BITS - 1);
-        return (shift << BITS) + (int) (value >>> shift);
-    }
-
-    /** Returns the longest duration of a bucket. */
-    private static long end(int bucket) {
-        int shift = Math.max(0, (bucket >> BITS) - 1);
-        long first = (long) (bucket - (shift << BITS)) << shift;
-        return first + (1L << shift) - 1;
-    }
-
     private long count() {
         long count = 0;
         for (int i = 0; i < counts.length(); i++) {
             count += counts.get(i);
         }
         return count;
+    }
+
+    /** Returns how many durations each class has. */
+    long[] snapshot() {
+        var copy = new long[counts.length()];
+        for (int i = 0; i < copy.length; i++) {
+            copy[i] = counts.get(i);
+        }
+        return copy;
+    }
+
+    /** Returns the sum of the durations. */
+    long nanos() {
+        return nanos.sum();
     }
 
     Duration average() {
@@ -60,7 +60,7 @@ final class Durations {
         for (int i = 0; left > 0 && i < counts.length(); i++) {
             left -= counts.get(i);
             if (left <= 0) {
-                return Duration.ofNanos(end(i));
+                return DurationClasses.longest(i);
             }
         }
         return Duration.ZERO;

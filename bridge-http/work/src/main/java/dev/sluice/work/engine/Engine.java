@@ -46,6 +46,7 @@ final class Engine {
     private final Workers workers;
     private final Runner runner;
     private final Held held;
+    private final MinuteCounts minuteCounts;
     private final Dispatcher dispatcher;
     private final List<Thread> threads = new ArrayList<>();
     /** Works whose handlers ended because of the close and gave no outcome. */
@@ -74,6 +75,7 @@ final class Engine {
         var owner = UUID.randomUUID();
         this.runner = new Runner(owner.toString());
         this.held = new Held(tables, settings.lease(), owner, nanos);
+        this.minuteCounts = new MinuteCounts(tables, types, owner);
         var reports = new Reports(tables, settings, owner, events, nanos);
         this.workers = new Workers(settings, types, runner, events, this::ended, nanos);
         this.dispatcher = new Dispatcher(
@@ -116,9 +118,14 @@ final class Engine {
     private void renewLeases() {
         long nextHousekeeping = System.nanoTime();
         long nextForgotten = System.nanoTime() + FORGOTTEN.toNanos();
+        long nextCounts = nextHousekeeping;
         while (!closed) {
             try {
                 held.renew();
+                if (System.nanoTime() - nextCounts >= 0) {
+                    nextCounts = System.nanoTime() + MinuteCounts.INTERVAL.toNanos();
+                    minuteCounts.store();
+                }
                 if (System.nanoTime() - nextHousekeeping >= 0) {
                     nextHousekeeping = System.nanoTime() + HOUSEKEEPING.toNanos();
                     keepHouse();
@@ -130,7 +137,7 @@ final class Engine {
             } catch (RuntimeException | Error e) { // The thread must not die: the leases would end.
                 log.error("Could not renew the leases of works, trying again", e);
             }
-            pause(held.interval().toMillis());
+            pause(Math.min(held.interval().toMillis(), MinuteCounts.INTERVAL.toMillis()));
         }
     }
 
@@ -156,6 +163,8 @@ final class Engine {
             tables.transactions().repeat(what, connection -> tables.cancels().deleteOld(connection, HOUSEKEEPING_ROWS));
             tables.transactions()
                     .repeat(what, connection -> tables.progress().deleteOld(connection, HOUSEKEEPING_ROWS));
+            tables.transactions().repeat(what, connection -> tables.ends().deleteOld(connection, HOUSEKEEPING_ROWS));
+            tables.transactions().repeat(what, connection -> tables.counts().deleteOld(connection, HOUSEKEEPING_ROWS));
             housekeeping.run(what, orphans::delete);
             types.forEach(this::keepLimits);
         } catch (RuntimeException e) {
@@ -235,6 +244,9 @@ final class Engine {
         List<Begun> stuck = workers.running().stream().filter(Begun::giveUp).toList();
         giveBack(stuck);
         boolean isStored = dispatcher.close(LAST_WORDS);
+        if (isStored) { // Then PostgreSQL answers.
+            minuteCounts.store();
+        }
         closed = true;
         workers.close();
         for (Thread thread : threads) {
@@ -273,6 +285,14 @@ final class Engine {
      */
     WorkStats stats(ToLongFunction<String> pending) {
         return Statistics.of(types, workers, pending);
+    }
+
+    /** Returns how many handlers of a type run here. */
+    long active(String type) {
+        return types.stream()
+                .filter(each -> each.name().equals(type))
+                .mapToLong(workers::running)
+                .sum();
     }
 
     List<HandledType> types() {

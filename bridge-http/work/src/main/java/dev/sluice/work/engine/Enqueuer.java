@@ -131,18 +131,11 @@ final class Enqueuer {
      *
      * @throws KeyConflictException if a key belongs to a work with another payload; nothing was stored
      * @throws QueueException if PostgreSQL failed; nothing was stored
-     * @throws OutcomeUnknownException if PostgreSQL did not confirm the commit. With idempotency keys a repetition is
-     *     safe
+     * @throws OutcomeUnknownException if PostgreSQL did not confirm the commit. A repetition with keys is safe
      */
     List<Enqueued> enqueue(List<Work> works) {
-        List<Prepared> prepared = works.stream().map(this::prepare).toList();
-        var request = new Request(prepared, new CompletableFuture<>());
-        requests.add(request);
-        if (closed && requests.remove(request)) {
-            throw new IllegalStateException("the work buffer is closed");
-        }
         try {
-            return request.result().join();
+            return submit(works, null).join();
         } catch (CompletionException e) {
             if (e.getCause() instanceof RuntimeException failure) {
                 failure.addSuppressed(new IllegalStateException("the call that failed")); // Its stack trace.
@@ -153,12 +146,29 @@ final class Enqueuer {
     }
 
     /**
+     * Enqueues works as {@link #enqueue(List)} does. Asks the database only for queues that it does not know.
+     *
+     * @param producer subject of the producer's token; null: none
+     * @return completes after the commit, on the thread of the enqueuer: what follows must not block
+     */
+    CompletableFuture<List<Enqueued>> submit(List<Work> works, @Nullable String producer) {
+        List<Prepared> prepared =
+                works.stream().map(work -> prepare(work, producer)).toList();
+        var request = new Request(prepared, new CompletableFuture<>());
+        requests.add(request);
+        if (closed && requests.remove(request)) {
+            throw new IllegalStateException("the work buffer is closed");
+        }
+        return request.result();
+    }
+
+    /**
      * Enqueues a work in a transaction of the program.
      *
      * @throws KeyConflictException if the key belongs to a work with another payload
      */
     Enqueued enqueue(Connection connection, Work work) throws SQLException {
-        Prepared prepared = prepare(work);
+        Prepared prepared = prepare(work, null);
         Map<QueueKey, Enqueued> duplicates = keys.claim(connection, List.of(prepared));
         Enqueued duplicate = IdempotencyKeys.duplicateOf(prepared, duplicates);
         if (duplicate != null) {
@@ -187,7 +197,7 @@ final class Enqueuer {
         requests.add(new Request(List.of(), new CompletableFuture<>()));
     }
 
-    private Prepared prepare(Work work) {
+    private Prepared prepare(Work work, @Nullable String producer) {
         JsonText.check(work.payload());
         TypeRows.State state = state(work);
         var headers = new LinkedHashMap<>(work.metadata());
@@ -213,6 +223,7 @@ final class Enqueuer {
                 .headers(headers.isEmpty() ? MessageHeaders.NONE : MessageHeaders.ofStored(JsonText.object(headers)))
                 .deliverAt(work.runAt())
                 .delay(work.delay())
+                .producerSub(producer)
                 .origin(new Origin(null, work.priority()))
                 .build();
         NewKey newKey = key == null ? null : IdempotencyKeys.of(state.queueId(), key, work.payload(), id);

@@ -11,6 +11,7 @@ import java.util.Collection;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.LongAdder;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -25,7 +26,8 @@ final class Events {
 
     private static final WorkEvent END = new WorkEvent(Kind.RESUMED, "", null, 0, null);
 
-    private final List<Outlet> outlets = new ArrayList<>();
+    private final List<Outlet> outlets = new CopyOnWriteArrayList<>();
+    private final int capacity;
     private final LongAdder dropped = new LongAdder();
     private final @Nullable EventQueue queue;
     private final WorkMeter meter;
@@ -39,6 +41,7 @@ final class Events {
     Events(Collection<WorkListener> listeners, int capacity, @Nullable EventQueue queue, WorkMeter meter) {
         this.queue = queue;
         this.meter = meter;
+        this.capacity = capacity;
         listeners.forEach(listener -> outlets.add(new Outlet(listener, capacity)));
     }
 
@@ -75,6 +78,12 @@ final class Events {
             }
         }
 
+        /** Ends the thread after the event that the listener has. */
+        void abandon() {
+            abandoned = true;
+            boolean unused = waiting.offer(END); // If there is no room, the thread does not sleep.
+        }
+
         /** Lets the listener take what waits, within a time. Returns how many events it has missed. */
         int close(Duration timeout) throws InterruptedException {
             closed = true;
@@ -94,6 +103,21 @@ final class Events {
         if (queue != null) {
             queue.start();
         }
+    }
+
+    /**
+     * Adds a listener after the start.
+     *
+     * @return removes the listener. It may still get an event that it is being handed
+     */
+    Runnable add(WorkListener listener) {
+        var outlet = new Outlet(listener, capacity);
+        outlet.thread.start();
+        outlets.add(outlet);
+        return () -> {
+            outlets.remove(outlet);
+            outlet.abandon();
+        };
     }
 
     /** Counts a run that begins, and tells it. */

@@ -352,6 +352,7 @@ final class LimitedClaims {
                     item.closes(),
                     item.attempts(),
                     item.snoozes(),
+                    item.snoozed(),
                     item.errors(),
                     item.lane());
             tables.items().putOff(connection, List.of(later), owner);

@@ -12,14 +12,17 @@ import dev.sluice.work.HandlerSettings;
 import dev.sluice.work.Hooks;
 import dev.sluice.work.Limit;
 import dev.sluice.work.Work;
+import dev.sluice.work.WorkAdmin;
 import dev.sluice.work.WorkEvent;
 import dev.sluice.work.WorkId;
 import dev.sluice.work.WorkLimits;
 import dev.sluice.work.WorkListener;
 import dev.sluice.work.WorkMeter;
 import dev.sluice.work.WorkStats;
+import dev.sluice.work.admin.Administration;
 import dev.sluice.work.breaker.Breakers;
 import dev.sluice.work.rules.Types;
+import dev.sluice.work.store.EndRows.End;
 import dev.sluice.work.store.ItemRows.Cancelled;
 import dev.sluice.work.store.KeyRows.FinishedKey;
 import dev.sluice.work.store.KeyRows.QueueKey;
@@ -33,11 +36,13 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 import java.util.stream.Collectors;
@@ -70,6 +75,7 @@ public final class Operations {
     private final Engine engine;
     private final @Nullable WakeUps wakeUps;
     private final @Nullable Consumer<Set<String>> tells;
+    private final WorkAdmin admin;
     private @Nullable CloseReport report;
 
     /** A handler with its settings. */
@@ -126,6 +132,13 @@ public final class Operations {
                 settings.lanes(),
                 new Breakers(type, each.settings().breaker(), nanos, events::tell))));
         this.engine = new Engine(dataSource, tables, settings, types, nanos, events, enqueuer::releaseDue);
+        var ofHandlers = new HashMap<String, HandlerSettings>();
+        handlers.forEach((type, each) -> ofHandlers.put(type, each.settings()));
+        this.admin = new Administration(
+                dataSource,
+                settings.schema(),
+                settings.cipher(),
+                new Administration.Here(ofHandlers, engine::active, this::due));
         this.wakeUps = settings.listens() ? new WakeUps(dataSource, settings.schema(), this::heard) : null;
     }
 
@@ -231,6 +244,11 @@ public final class Operations {
         engine.dispatcher().lookAgain();
     }
 
+    private void due(String queue) {
+        heard(queue);
+        tell(Set.of(queue));
+    }
+
     private void heard(String queue) {
         engine.dispatcher().arrivedIn(queue);
         engine.dispatcher().lookAgain();
@@ -242,12 +260,23 @@ public final class Operations {
         if (works.isEmpty()) {
             return List.of();
         }
-        for (Map.Entry<String, Long> type : works.stream()
-                .collect(Collectors.groupingBy(Work::type, Collectors.counting()))
-                .entrySet()) {
-            room.take(type.getKey(), Math.toIntExact(type.getValue()));
+        for (Map.Entry<String, Integer> type : countByType(works).entrySet()) {
+            room.take(type.getKey(), type.getValue());
         }
         return enqueuer.enqueue(works);
+    }
+
+    /** Enqueues works as {@link #enqueue(List)} does, but waits neither for room nor for the commit. */
+    public CompletableFuture<List<Enqueued>> enqueueLater(List<Work> works, @Nullable String producer) {
+        if (works.isEmpty()) {
+            return CompletableFuture.completedFuture(List.of());
+        }
+        countByType(works).forEach(room::takeAtOnce);
+        return enqueuer.submit(works, producer);
+    }
+
+    private static Map<String, Integer> countByType(List<Work> works) {
+        return works.stream().collect(Collectors.groupingBy(Work::type, Collectors.summingInt(work -> 1)));
     }
 
     /** Enqueues a work in a transaction of the program. */
@@ -321,6 +350,16 @@ public final class Operations {
         return engine.stats(this::waiting);
     }
 
+    /** Returns the administration of the works. */
+    public WorkAdmin admin() {
+        return admin;
+    }
+
+    /** Adds a listener. Returns what removes it. */
+    public Runnable listen(WorkListener listener) {
+        return events.add(listener);
+    }
+
     /** Returns how many events were dropped. */
     public long droppedEvents() {
         return events.dropped();
@@ -348,12 +387,16 @@ public final class Operations {
         TypeRows.State state = known.get();
         boolean isGone = tables.transactions().run("could not cancel work " + id, connection -> {
             Optional<Cancelled> waiting = tables.items().cancelWaiting(connection, state.queueId(), id.value());
+            if (waiting.isEmpty()) {
+                waiting = tables.ends().cancelUnsent(connection, state.queue(), state.queueId(), id.value());
+            }
             if (waiting.isPresent()) {
                 String limited = waiting.get().limited();
                 if (limited != null) {
                     tables.limits().giveBack(connection, List.of(new UsedRoom(state.queueId(), limited, 1)));
                 }
                 dropped(connection, state, id, waiting.get());
+                tables.ends().add(connection, List.of(End.cancelled(state.queueId(), id.value())));
                 tables.progress().delete(connection, List.of(new Of(state.queueId(), id.value())));
             } else {
                 tables.cancels().add(connection, state.queueId(), id.value());
@@ -383,7 +426,9 @@ public final class Operations {
         }
         String conflationKey = headers.get(Begun.CONFLATION_HEADER);
         if (conflationKey != null) {
-            tables.latest().finish(connection, List.of(new EndedWork(state.queueId(), conflationKey, id.value())));
+            tables.ends().forgetWaiting(connection, state.queueId(), conflationKey, id.value());
+            tables.latest()
+                    .finish(connection, List.of(new EndedWork(state.queueId(), conflationKey, id.value())));
         }
         if (work.closes()) {
             tables.taking().open(connection, Types.GROUP, List.of(work.partitionId()));

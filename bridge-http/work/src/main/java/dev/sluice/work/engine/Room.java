@@ -6,6 +6,7 @@ import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.LongSupplier;
 import java.util.function.ToLongFunction;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Bounds how many works of a type wait. The count is at most {@link #COUNTED_FOR} old; what this process has enqueued
@@ -46,23 +47,34 @@ final class Room {
      * @throws InterruptedException if the thread was interrupted while it waited
      */
     void take(String type, int works) throws InterruptedException {
-        if (most == 0) {
+        if (!blocks) {
+            takeAtOnce(type, works);
             return;
+        }
+        while (refusal(type, works) != null) {
+            Thread.sleep(PAUSE.toMillis());
+        }
+    }
+
+    /** Takes room as {@link #take} does, but never waits for it. */
+    void takeAtOnce(String type, int works) {
+        QueueFullException refusal = refusal(type, works);
+        if (refusal != null) {
+            throw refusal;
+        }
+    }
+
+    /** Takes room. Returns why there is none; null: it is taken. */
+    private @Nullable QueueFullException refusal(String type, int works) {
+        if (most == 0) {
+            return null;
         }
         if (works > most) {
             throw new IllegalArgumentException(
                     "at most " + most + " works of type " + type + " may wait, and one call enqueues " + works);
         }
-        while (true) {
-            long before = tryTake(type, works);
-            if (before + works <= most) {
-                return;
-            }
-            if (!blocks) {
-                throw new QueueFullException(type, before, most, works);
-            }
-            Thread.sleep(PAUSE.toMillis());
-        }
+        long before = tryTake(type, works);
+        return before + works <= most ? null : new QueueFullException(type, before, most, works);
     }
 
     /** Takes room if there is some. Returns how many works waited. */

@@ -3,6 +3,7 @@ package dev.sluice.work.engine;
 import dev.sluice.work.rules.Types;
 import dev.sluice.work.run.Failure;
 import dev.sluice.work.run.Verdict;
+import dev.sluice.work.store.EndRows.End;
 import dev.sluice.work.store.ItemRows.Dead;
 import dev.sluice.work.store.ItemRows.Later;
 import dev.sluice.work.store.KeyRows.FinishedKey;
@@ -90,6 +91,7 @@ final class Settlement {
         held.addAll(heldItems);
         tables.limits().giveBack(connection, room);
         reports.settle(connection, held, now);
+        tables.ends().add(connection, cancelled(held));
         finishKeys(connection, held); // Before the cursors: an enqueue takes the locks in this order.
         int madeDue = tables.latest().finish(connection, conflated(held));
         open(connection, held);
@@ -182,6 +184,7 @@ final class Settlement {
                         again.closes(),
                         again.attempts(history.attempts()),
                         again.snoozes(history.snoozes()),
+                        again.snoozed(),
                         stored(each, now),
                         each.begun().priority()));
             }
@@ -226,6 +229,15 @@ final class Settlement {
         return isKept
                 && (Verdict.failureOf(each.verdict()) != null
                         || !each.begun().report().isEmpty());
+    }
+
+    private static List<End> cancelled(List<Ended> held) {
+        return held.stream()
+                .filter(each -> each.verdict() instanceof Verdict.Finish finish && finish.isCancelled())
+                .map(Ended::begun)
+                .map(begun ->
+                        End.cancelled(state(begun.type()).queueId(), begun.id().value()))
+                .toList();
     }
 
     /** Opens the partitions of keys whose works no longer close them. */

@@ -7,6 +7,8 @@ import dev.sluice.queue.sql.Transactions;
 import dev.sluice.work.rules.Types;
 import dev.sluice.work.store.CancelRows;
 import dev.sluice.work.store.ClaimRows;
+import dev.sluice.work.store.CountRows;
+import dev.sluice.work.store.EndRows;
 import dev.sluice.work.store.ItemRows;
 import dev.sluice.work.store.KeyRows;
 import dev.sluice.work.store.LatestRows;
@@ -26,6 +28,8 @@ record Tables(
         TypeRows types,
         KeyRows keys,
         CancelRows cancels,
+        EndRows ends,
+        CountRows counts,
         ProgressRows progress,
         LimitRows limits,
         LineRows lines,
@@ -44,6 +48,8 @@ record Tables(
                 new TypeRows(schema, Types.GROUP),
                 new KeyRows(schema),
                 new CancelRows(schema),
+                new EndRows(schema),
+                new CountRows(schema, Types.GROUP),
                 new ProgressRows(schema),
                 new LimitRows(schema),
                 new LineRows(schema),

@@ -22,10 +22,18 @@ public final class Types {
     /** The queue of events. */
     public static final String EVENTS = "sluice.events";
 
+    /** Reserved name of the header with the idempotency key: no client can set it. */
+    public static final String KEY_HEADER = "sluice.work-key";
+
+    /** Reserved name of the header with the deadline. */
+    public static final String DEADLINE_HEADER = "sluice.work-deadline";
+
     /** Longest name of a type. */
     public static final int MAX_LENGTH = 200;
 
-    private static final String PREFIX = NAMESPACE + ".";
+    /** The names of the queues of types begin with it. */
+    public static final String PREFIX = NAMESPACE + ".";
+
     private static final String SHARED = "~";
     private static final String ESCAPE = "=";
     private static final Pattern TYPE = Pattern.compile("[A-Za-z0-9._-]{1," + MAX_LENGTH + "}");
@@ -53,6 +61,12 @@ public final class Types {
     /** Returns the queue of a type. */
     public static String queue(String type) {
         return PREFIX + type;
+    }
+
+    /** Returns whether a queue is that of a type. */
+    public static boolean isQueue(String queue) {
+        return queue.startsWith(PREFIX)
+                && TYPE.matcher(queue.substring(PREFIX.length())).matches();
     }
 
     /** Returns the type of a queue of works. */
@@ -90,6 +104,16 @@ public final class Types {
     public static String line(String partition) {
         String name = LimitKey.nameOf(partition);
         return name == null ? LimitKey.NO_KEY : name;
+    }
+
+    /** Returns the lane in the name of a partition; {@code otherwise} if it names none. */
+    public static PriorityLane laneOf(String partition, PriorityLane otherwise) {
+        for (PriorityLane lane : PriorityLane.values()) {
+            if (partition.startsWith(SHARED + lane.text())) {
+                return lane;
+            }
+        }
+        return otherwise;
     }
 
     /** Returns whether the works of a partition have no key. */

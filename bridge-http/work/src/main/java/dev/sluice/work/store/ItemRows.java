@@ -42,6 +42,7 @@ public final class ItemRows {
      * @param lane the lane in which it was claimed
      * @param closes whether its partition is closed until it is done
      * @param limited the name of the limits whose room it takes; null: it takes none
+     * @param snoozed whether its last run ended with a snooze
      * @param errors the newest failures as they are stored; null: none
      */
     public record Item(
@@ -52,6 +53,7 @@ public final class ItemRows {
             int attempts,
             int crashes,
             long snoozes,
+            boolean snoozed,
             @Nullable String errors) {
         public Place place() {
             return new Place(message.partitionId(), message.seq());
@@ -59,7 +61,7 @@ public final class ItemRows {
 
         /** Returns this item with room of limits. */
         public Item limited(String name) {
-            return new Item(message, lane, closes, name, attempts, crashes, snoozes, errors);
+            return new Item(message, lane, closes, name, attempts, crashes, snoozes, snoozed, errors);
         }
     }
 
@@ -68,6 +70,7 @@ public final class ItemRows {
      *
      * @param delay how long it waits, if {@code until} is null
      * @param until when it is due; null: after the delay
+     * @param snoozed whether its last run ended with a snooze
      * @param lane its own lane
      */
     public record Later(
@@ -77,6 +80,7 @@ public final class ItemRows {
             boolean closes,
             int attempts,
             long snoozes,
+            boolean snoozed,
             @Nullable String errors,
             PriorityLane lane) {}
 
@@ -147,6 +151,7 @@ public final class ItemRows {
                 .setBooleans("closes", works, Later::closes)
                 .setInts("attempts", works, Later::attempts)
                 .set("snoozes", works, Later::snoozes)
+                .setBooleans("snoozed", works, Later::snoozed)
                 .setTexts("errors", works, Later::errors);
     }
 
@@ -236,6 +241,7 @@ public final class ItemRows {
                 row.getInt("attempts"),
                 row.getInt("crashes"),
                 row.getLong("snoozes"),
+                row.getBoolean("snoozed"),
                 row.getString("errors"));
     }
 
@@ -322,5 +328,15 @@ public final class ItemRows {
                         row.getBoolean("closes"),
                         row.getString("headers"),
                         row.getString("limited")));
+    }
+
+    /** Makes an item due that waits for its time. Returns whether there is one. */
+    public boolean makeDue(Connection connection, long queueId, UUID messageId) throws SQLException {
+        return statements
+                        .on(connection, "make-due")
+                        .set("queue", queueId)
+                        .set("id", messageId)
+                        .execute()
+                > 0;
     }
 }

@@ -12,6 +12,8 @@ public final class Orphans {
             "delete-items",
             "delete-keys",
             "delete-cancels",
+            "delete-ends",
+            "delete-minutes",
             "delete-progress",
             "delete-limits",
             "delete-lines",

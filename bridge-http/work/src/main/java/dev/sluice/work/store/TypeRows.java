@@ -169,11 +169,20 @@ public final class TypeRows {
 
     /** Returns how many works of a queue no engine has claimed, without those that are scheduled. */
     public long waiting(Connection connection, String queue) throws SQLException {
+        return waiting(connection, queue, MOST_ITEMS);
+    }
+
+    /** Returns how many of these works have no history. */
+    public long inPartitions(Connection connection, String queue) throws SQLException {
+        return waiting(connection, queue, 0);
+    }
+
+    private long waiting(Connection connection, String queue, int mostItems) throws SQLException {
         return statements
                 .on(connection, "waiting")
                 .set("queue", queue)
                 .set("group", group)
-                .set("most", MOST_ITEMS)
+                .set("most", mostItems)
                 .first(row -> row.getLong("works"))
                 .orElse(0L);
     }

@@ -5,16 +5,17 @@
 -- pass, it has the lane of the most urgent work that waits behind it.
 insert into sluice.work_items
   (partition_id, seq, queue_id, partition_name, lane, message_id, transaction_id, payload, headers, trace_id, producer_sub,
-   created_at, available_at, closes, attempts, crashes, snoozes, errors)
+   created_at, available_at, closes, attempts, crashes, snoozes, snoozed, errors)
 select kept.partition_id, kept.seq, :queue, p.name,
        case when kept.closes and p.lane_heads[1] > kept.seq then 0 when kept.closes and p.lane_heads[2] > kept.seq then least(1, kept.lane)
             when kept.closes and p.lane_heads[3] > kept.seq then least(2, kept.lane) else kept.lane end,
        s.ids[at.i], s.transaction_ids[at.i], s.payloads[at.i],
        s.headers[at.i], s.trace_ids[at.i], s.producer_subs[at.i], coalesce(s.created_ats[at.i], s.created_at),
-       coalesce(kept.until, clock_timestamp() + kept.delay_ms * interval '1 millisecond'), kept.closes, kept.attempts, 0, kept.snoozes, kept.errors
+       coalesce(kept.until, clock_timestamp() + kept.delay_ms * interval '1 millisecond'), kept.closes, kept.attempts, 0, kept.snoozes,
+       kept.snoozed, kept.errors
 from unnest(:partitions::bigint[], :seqs::bigint[], :delays_ms::bigint[], :untils::timestamptz[], :closes::boolean[],
-            :attempts::integer[], :snoozes::bigint[], :errors::text[], :lanes::integer[])
-  as kept (partition_id, seq, delay_ms, until, closes, attempts, snoozes, errors, lane)
+            :attempts::integer[], :snoozes::bigint[], :snoozed::boolean[], :errors::text[], :lanes::integer[])
+  as kept (partition_id, seq, delay_ms, until, closes, attempts, snoozes, snoozed, errors, lane)
 cross join lateral (select p.name, p.lane_heads from sluice.partitions p where p.id = kept.partition_id offset 0) p
 cross join lateral (
   select * from sluice.segments s
@@ -124,10 +125,11 @@ set owner = null,
     closes = later.closes,
     attempts = later.attempts,
     snoozes = later.snoozes,
+    snoozed = later.snoozed,
     errors = later.errors
 from unnest(:partitions::bigint[], :seqs::bigint[], :delays_ms::bigint[], :untils::timestamptz[], :closes::boolean[],
-            :attempts::integer[], :snoozes::bigint[], :errors::text[])
-  as later (partition_id, seq, delay_ms, until, closes, attempts, snoozes, errors)
+            :attempts::integer[], :snoozes::bigint[], :snoozed::boolean[], :errors::text[])
+  as later (partition_id, seq, delay_ms, until, closes, attempts, snoozes, snoozed, errors)
 where i.partition_id = any (array[later.partition_id]) and i.seq = later.seq and i.owner = :owner
 returning i.partition_id, i.seq;
 
@@ -209,5 +211,11 @@ left join lateral (
 -- name: cancel-waiting
 -- Deletes an item that no engine holds.
 delete from sluice.work_items i
-where i.message_id = :id and i.queue_id + 0 = :queue and (i.owner is null or i.available_at <= now())
+where i.queue_id = :queue and i.message_id = :id and (i.owner is null or i.available_at <= now())
 returning i.partition_id, i.closes, i.headers, i.limited;
+
+-- name: make-due
+-- Makes an item due that no engine holds and that is not due.
+update sluice.work_items i
+set available_at = clock_timestamp(), owner = null
+where i.queue_id = :queue and i.message_id = :id and i.owner is null and i.available_at > now();

@@ -12,6 +12,12 @@ delete from sluice.work_keys w where not exists (select from sluice.queues q whe
 -- name: delete-cancels
 delete from sluice.work_cancels w where not exists (select from sluice.queues q where q.id = w.queue_id);
 
+-- name: delete-ends
+delete from sluice.work_ends w where not exists (select from sluice.queues q where q.id = w.queue_id);
+
+-- name: delete-minutes
+delete from sluice.work_minutes w where not exists (select from sluice.queues q where q.id = w.queue_id);
+
 -- name: delete-progress
 delete from sluice.work_progress w where not exists (select from sluice.queues q where q.id = w.queue_id);
 

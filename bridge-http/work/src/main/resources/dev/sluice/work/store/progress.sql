@@ -46,7 +46,7 @@ delete from sluice.work_progress p
 using (
   select p.queue_id, p.message_id from sluice.work_progress p
   where p.updated_at < now() - interval '7 days'
-    and not exists (select from sluice.work_items i where i.message_id = p.message_id)
+    and not exists (select from sluice.work_items i where i.queue_id = p.queue_id and i.message_id = p.message_id)
   order by p.updated_at
   limit :limit
 ) old

@@ -1,0 +1,153 @@
+package dev.sluice.work.store;
+
+import dev.sluice.queue.sql.BoundStatement;
+import dev.sluice.queue.sql.Rows;
+import dev.sluice.queue.sql.Statements;
+import dev.sluice.work.store.FindRows.Runs;
+import dev.sluice.work.store.FindRows.Times;
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.util.List;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+
+/** Lists works table by table, each in the order of an index. */
+public final class ListRows {
+    /** Most partitions that one statement reads. */
+    private static final int PARTITIONS = 200;
+
+    private final Statements statements;
+    private final String group;
+
+    /** Makes the rows of a schema, whose queues are read by {@code group}. */
+    public ListRows(String schema, String group) {
+        this.statements = Statements.read(ListRows.class, "list.sql", schema);
+        this.group = group;
+    }
+
+    /** The tables that have works, in the order in which a list reads them. */
+    public enum Source {
+        CLAIMED("claimed", new Key("0", "0", "")),
+        ITEMS("items", new Key("0", LAST_ID, "")),
+        OUTBOX("outbox", new Key("0", "", "")),
+        SCHEDULED("scheduled", new Key("0", "", "")),
+        WAITING("waiting", new Key("0", "0", "")),
+        DEAD("dead", new Key("0", "infinity", "0")),
+        ENDED("ended", new Key("0", LAST_ID, ""));
+
+        private final String statement;
+        private final Key start;
+
+        Source(String statement, Key start) {
+            this.statement = statement;
+            this.start = start;
+        }
+
+        /** Returns the key in front of the first work. */
+        public Key start() {
+            return start;
+        }
+    }
+
+    private static final String LAST_ID = "ffffffff-ffff-ffff-ffff-ffffffffffff";
+
+    /** The place of a work in the order of its source, as texts. */
+    public record Key(String first, String second, String third) {}
+
+    /** A work of a list. */
+    public record Listed(
+            long queueId,
+            UUID messageId,
+            @Nullable String partition,
+            int lane,
+            String state,
+            Runs runs,
+            Times times,
+            Key key) {
+        private static Listed of(ResultSet row) throws SQLException {
+            return new Listed(
+                    row.getLong("queue_id"),
+                    row.getObject("message_id", UUID.class),
+                    row.getString("partition_name"),
+                    row.getInt("lane"),
+                    row.getString("state"),
+                    new Runs(row.getInt("attempts"), row.getInt("crashes"), row.getLong("snoozes")),
+                    new Times(
+                            Rows.instant(row, "created_at"),
+                            Rows.instant(row, "due_at"),
+                            Rows.instant(row, "lease_until"),
+                            Rows.instant(row, "ended_at")),
+                    new Key(row.getString("key_1"), row.getString("key_2"), row.getString("key_3")));
+        }
+    }
+
+    /**
+     * A part of a list.
+     *
+     * @param next the key behind the part; null: the source has no more works
+     */
+    public record Part(List<Listed> works, @Nullable Key next) {}
+
+    /**
+     * Returns the next works of a source behind a key, at most {@code limit}. Those of other queues may be among them.
+     *
+     * @param queues ids in ascending order
+     */
+    public Part next(Connection connection, Source source, List<Long> queues, Key after, int limit)
+            throws SQLException {
+        if (source == Source.WAITING) {
+            return waiting(connection, queues, after, limit);
+        }
+        BoundStatement statement =
+                statements.on(connection, source.statement).set("limit", limit).set("key_1", after.first());
+        if (source != Source.OUTBOX) {
+            statement.set("queues", queues, Long::longValue).set("key_2", after.second());
+        }
+        if (source == Source.DEAD) {
+            statement.set("key_3", after.third()).set("group", group);
+        }
+        List<Listed> works = statement.list(Listed::of);
+        return new Part(
+                works, works.size() < limit ? null : works.get(works.size() - 1).key());
+    }
+
+    /** A partition with works that no engine has claimed. */
+    private record Unread(long queueId, long partitionId, String name, int lane, long position, String acked) {}
+
+    private Part waiting(Connection connection, List<Long> queues, Key after, int limit) throws SQLException {
+        List<Unread> unread = statements
+                .on(connection, "unread")
+                .set("queues", queues, Long::longValue)
+                .set("group", group)
+                .set("key_1", after.first())
+                .set("partitions", PARTITIONS)
+                .list(row -> new Unread(
+                        row.getLong("queue_id"),
+                        row.getLong("partition_id"),
+                        row.getString("partition_name"),
+                        row.getInt("lane"),
+                        row.getLong("position"),
+                        row.getString("acked")));
+        if (unread.isEmpty()) {
+            return new Part(List.of(), null);
+        }
+        List<Listed> works = statements
+                .on(connection, "waiting")
+                .set("of_queues", unread, Unread::queueId)
+                .set("partitions", unread, Unread::partitionId)
+                .setTexts("names", unread, Unread::name)
+                .setInts("lanes", unread, Unread::lane)
+                .set("positions", unread, Unread::position)
+                .setTexts("acked", unread, Unread::acked)
+                .set("key_1", after.first())
+                .set("key_2", after.second())
+                .set("limit", limit)
+                .list(Listed::of);
+        if (works.size() == limit) {
+            return new Part(works, works.get(limit - 1).key());
+        }
+        long last = unread.get(unread.size() - 1).partitionId();
+        return new Part(works, new Key(Long.toString(last + 1), "0", ""));
+    }
+}
