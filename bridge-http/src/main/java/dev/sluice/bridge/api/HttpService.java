@@ -84,6 +84,7 @@ public final class HttpService implements AutoCloseable {
      * @param jwt whose tokens are accepted; null if no route needs a token
      * @param pages that may use the service from a browser
      * @param webhooks sources of events that may push
+     * @param streams bounds of answers that do not end by themselves
      * @param migrations whether a copy into another database is allowed ({@code migration.enabled})
      */
     public record Config(
@@ -99,7 +100,16 @@ public final class HttpService implements AutoCloseable {
             @Nullable JwtConfig jwt,
             WebPages pages,
             WebhookEndpoint.Sources webhooks,
+            Streams streams,
             boolean migrations) {}
+
+    /**
+     * Bounds of the streams of events.
+     *
+     * @param most streams at a time ({@code http.max.event.streams})
+     * @param buffer events that wait for a client, and that are kept ({@code http.event.stream.buffer})
+     */
+    public record Streams(int most, int buffer) {}
 
     private final Config config;
     private final QueuedThreadPool threads;
@@ -283,6 +293,7 @@ public final class HttpService implements AutoCloseable {
     /** Stops listening, and waits for running requests for at most the stop timeout. */
     @Override
     public void close() {
+        table.endStreams();
         try {
             javalin.stop();
         } catch (RuntimeException e) {

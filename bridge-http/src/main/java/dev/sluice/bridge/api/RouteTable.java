@@ -23,6 +23,7 @@ import dev.sluice.bridge.api.observe.ResourceEndpoints;
 import dev.sluice.bridge.api.observe.ServerEndpoints;
 import dev.sluice.bridge.api.observe.StatusEndpoints;
 import dev.sluice.bridge.api.observe.TraceEndpoints;
+import dev.sluice.bridge.api.work.WorkRoutes;
 import dev.sluice.bridge.http.Connections;
 import dev.sluice.bridge.http.RequestBodies;
 import dev.sluice.bridge.http.Route;
@@ -47,6 +48,7 @@ final class RouteTable implements AutoCloseable {
     private final BufferEndpoints buffers;
     private final MetricsEndpoints metrics;
     private final MigrationEndpoints migrations;
+    private final WorkRoutes work;
 
     RouteTable(HttpService.Config config, Backend backend, RequestBodies bodies, Connections connections) {
         var settings = backend.settings();
@@ -67,7 +69,10 @@ final class RouteTable implements AutoCloseable {
         metrics = new MetricsEndpoints(backend.metrics(), backend.state(), backend.maintenance(), connections);
         migrations = new MigrationEndpoints(
                 config.migrations(), backend.copies(), settings.schema(), backend.executor()::requireDatabase, bodies);
+        work = new WorkRoutes(
+                config.streams().most(), config.streams().buffer(), backend.work(), backend.executor(), bodies);
         addMessages(config, backend, bodies, connections);
+        rows.addAll(work.routes());
         addManagement(backend, bodies);
         addObservation(backend, bodies);
         rows.addAll(new DocumentationEndpoints().routes());
@@ -136,6 +141,11 @@ final class RouteTable implements AutoCloseable {
     /** Returns the rows. If two paths match a request, the first one counts. */
     List<Route> rows() {
         return List.copyOf(rows);
+    }
+
+    /** Ends the answers that would not end by themselves. */
+    void endStreams() {
+        work.close();
     }
 
     /** Ends the tasks of the endpoints, and waits for them for a few seconds. */

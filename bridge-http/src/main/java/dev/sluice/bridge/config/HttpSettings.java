@@ -104,6 +104,20 @@ final class HttpSettings {
             100_000,
             "The largest number of rows of a list in one answer. Clients get further rows page by page, with `limit`"
                     + " and `cursor`.");
+    static final Key<Integer> MAX_EVENT_STREAMS = GROUP.integer(
+            "http.max.event.streams",
+            100,
+            1,
+            10_000,
+            "The largest number of streams of events (`GET /api/v1/work/events`) at a time. The service refuses"
+                    + " further ones with 503.");
+    static final Key<Integer> EVENT_STREAM_BUFFER = GROUP.integer(
+            "http.event.stream.buffer",
+            1_000,
+            1,
+            100_000,
+            "The largest number of events that wait for the client of a stream. The service drops further ones, and"
+                    + " tells the client how many. It keeps as many events for clients that connect again.");
     static final Key<Integer> MAX_DEPTH = GROUP.integer(
             "http.max.depth",
             500,
@@ -196,6 +210,7 @@ final class HttpSettings {
                 AuthSettings.jwt(values).orElse(null),
                 pages(values),
                 WebhookEndpoint.Sources.of(values.get(WEBHOOK_ORIGINS), values.get(WEBHOOK_RATE)),
+                new HttpService.Streams(values.get(MAX_EVENT_STREAMS), values.get(EVENT_STREAM_BUFFER)),
                 values.get(AdministrationSettings.MIGRATION_ENABLED));
     }
 

@@ -9,6 +9,7 @@ import java.util.Iterator;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import org.eclipse.jetty.ee10.servlet.HttpOutput;
+import org.eclipse.jetty.ee10.servlet.ServletContextResponse;
 import org.eclipse.jetty.http.HttpField;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.http.PreEncodedHttpField;
@@ -24,8 +25,14 @@ import org.jspecify.annotations.Nullable;
  * @param body JSON, or null for no body
  * @param contentType of the body
  * @param undelivered runs if the answer cannot be sent; must not block
+ * @param stream writes the body instead; null: {@code body} is all
  */
-public record Answer(int status, @Nullable JsonOutput body, String contentType, Runnable undelivered) {
+public record Answer(
+        int status,
+        @Nullable JsonOutput body,
+        String contentType,
+        Runnable undelivered,
+        @Nullable Stream stream) {
     public static final int OK = 200;
     public static final int CREATED = 201;
     public static final int ACCEPTED = 202;
@@ -42,8 +49,22 @@ public record Answer(int status, @Nullable JsonOutput body, String contentType, 
     private static final HttpField JSON_FIELD =
             new PreEncodedHttpField(HttpHeader.CONTENT_TYPE, "application/json;charset=utf-8");
 
+    /** Writes a body whose end is not known. */
+    public interface Stream {
+        /**
+         * Starts to write. Never blocks. Completes at the end of the body; fails if the client disconnects. The server
+         * ends the answer.
+         */
+        CompletableFuture<@Nullable Void> start(Response response);
+    }
+
     public Answer(int status, @Nullable JsonOutput body, String contentType) {
-        this(status, body, contentType, () -> {});
+        this(status, body, contentType, () -> {}, null);
+    }
+
+    /** An answer with status 200 whose body a stream writes. No hot route has one. */
+    public static Answer stream(String contentType, Stream stream) {
+        return new Answer(OK, null, contentType, () -> {}, stream);
     }
 
     /** An answer with a JSON body. */
@@ -68,7 +89,7 @@ public record Answer(int status, @Nullable JsonOutput body, String contentType, 
 
     /** Returns this answer with an action that runs if the answer cannot be sent. */
     public Answer orElse(Runnable whenUndelivered) {
-        return new Answer(status, body, contentType, whenUndelivered);
+        return new Answer(status, body, contentType, whenUndelivered, stream);
     }
 
     /** Returns a future that has completed with this answer. */
@@ -93,6 +114,10 @@ public record Answer(int status, @Nullable JsonOutput body, String contentType, 
     public CompletableFuture<@Nullable Void> sendLater(HttpServletResponse response) {
         try {
             begin(response);
+            if (stream != null) {
+                return stream.start(ServletContextResponse.getServletContextResponse(response)
+                        .getResponse());
+            }
             if (body != null && response.getOutputStream() instanceof HttpOutput output) {
                 var sent = new Callback.Completable();
                 if (body.length() <= PART_BYTES) {
@@ -136,6 +161,8 @@ public record Answer(int status, @Nullable JsonOutput body, String contentType, 
         if (body != null) {
             response.setContentType(contentType);
             response.setContentLengthLong(body.length());
+        } else if (stream != null) {
+            response.setContentType(contentType);
         }
     }
 

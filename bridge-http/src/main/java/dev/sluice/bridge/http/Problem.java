@@ -13,7 +13,11 @@ import dev.sluice.buffer.DiskFullException;
 import dev.sluice.queue.QueueException;
 import dev.sluice.queue.SessionFailures;
 import dev.sluice.queue.sql.OutcomeUnknownException;
+import dev.sluice.work.KeyConflictException;
 import java.io.IOException;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
@@ -35,8 +39,9 @@ import org.slf4j.LoggerFactory;
  * @param status 4xx or 5xx
  * @param error what is wrong, for the developer of the client
  * @param retryAfterSeconds value of {@code Retry-After}; 0 for no such header
+ * @param more further fields of the body: texts and numbers
  */
-public record Problem(int status, String error, int retryAfterSeconds) {
+public record Problem(int status, String error, int retryAfterSeconds, Map<String, Object> more) {
     private static final Logger log = LoggerFactory.getLogger(Problem.class);
     /** The database is not available. The request had no effect. */
     public static final String DATABASE_UNAVAILABLE = "database_unavailable";
@@ -54,12 +59,21 @@ public record Problem(int status, String error, int retryAfterSeconds) {
     private static final int UNAUTHORIZED = 401;
     private static final int FORBIDDEN = 403;
     private static final int TOO_LARGE = 413;
+    private static final int UNPROCESSABLE = 422;
     private static final int TOO_MANY = 429;
     private static final int INTERNAL_ERROR = 500;
     private static final int UNAVAILABLE = 503;
     private static final int INSUFFICIENT_STORAGE = 507;
     private static final int RETRY_SOON_SECONDS = 1;
     private static final int RETRY_WHEN_DRAINED_SECONDS = 5;
+
+    public Problem(int status, String error, int retryAfterSeconds) {
+        this(status, error, retryAfterSeconds, Map.of());
+    }
+
+    public Problem {
+        more = Collections.unmodifiableMap(new LinkedHashMap<>(more));
+    }
 
     /** Maps a failure. Logs an unexpected failure, and hides its details from the client. */
     public static Problem of(Throwable failure) {
@@ -72,6 +86,12 @@ public record Problem(int status, String error, int retryAfterSeconds) {
         }
         if (cause instanceof QueueFullException) {
             return new Problem(TOO_MANY, String.valueOf(cause.getMessage()), RETRY_WHEN_DRAINED_SECONDS);
+        }
+        if (cause instanceof dev.sluice.work.QueueFullException full) {
+            return ofFullType(full);
+        }
+        if (cause instanceof KeyConflictException conflict) {
+            return ofConflict(conflict);
         }
         if (cause instanceof NoKeyException) {
             return new Problem(UNAVAILABLE, String.valueOf(cause.getMessage()), RETRY_WHEN_DRAINED_SECONDS);
@@ -109,6 +129,21 @@ public record Problem(int status, String error, int retryAfterSeconds) {
             return new Problem(BAD_REQUEST, UNDECODABLE, 0);
         }
         return ofMistake(cause);
+    }
+
+    private static Problem ofFullType(dev.sluice.work.QueueFullException full) {
+        var numbers = new LinkedHashMap<String, Object>();
+        numbers.put("waiting", full.waiting());
+        numbers.put("most", full.most());
+        return new Problem(TOO_MANY, String.valueOf(full.getMessage()), RETRY_WHEN_DRAINED_SECONDS, numbers);
+    }
+
+    private static Problem ofConflict(KeyConflictException conflict) {
+        var hashes = new LinkedHashMap<String, Object>();
+        hashes.put("id", conflict.other().toString());
+        hashes.put("storedHash", conflict.storedHash());
+        hashes.put("givenHash", conflict.givenHash());
+        return new Problem(UNPROCESSABLE, String.valueOf(conflict.getMessage()), 0, hashes);
     }
 
     /** Returns whether the database refused, without an effect, for a reason that may pass. */
@@ -158,7 +193,8 @@ public record Problem(int status, String error, int retryAfterSeconds) {
         challenge(request);
         if (accept == null || !accept.contains(PROBLEM_JSON)) {
             return Answer.json(
-                    status, new JsonOutput(0).object().field("error", error).endObject());
+                    status,
+                    addMore(new JsonOutput(0).object().field("error", error)).endObject());
         }
         var body = new JsonOutput(0)
                 .object()
@@ -166,9 +202,19 @@ public record Problem(int status, String error, int retryAfterSeconds) {
                 .field("title", title(status))
                 .field("status", status)
                 .field("detail", error)
-                .field("error", error)
-                .endObject();
-        return new Answer(status, body, PROBLEM_JSON);
+                .field("error", error);
+        return new Answer(status, addMore(body).endObject(), PROBLEM_JSON);
+    }
+
+    private JsonOutput addMore(JsonOutput body) {
+        more.forEach((name, value) -> {
+            if (value instanceof Number number) {
+                body.field(name, number.longValue());
+            } else {
+                body.field(name, value.toString());
+            }
+        });
+        return body;
     }
 
     /** Returns the reason phrase. Jetty has the one of RFC 7231 for 413. */

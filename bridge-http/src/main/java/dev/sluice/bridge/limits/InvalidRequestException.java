@@ -73,6 +73,11 @@ public final class InvalidRequestException extends RuntimeException {
         return new InvalidRequestException(415, message);
     }
 
+    /** A request whose answer would have a format that the client does not name: status 406. */
+    public static InvalidRequestException notAcceptable(String message) {
+        return new InvalidRequestException(406, message);
+    }
+
     /** A request that uses a part of HTTP which the service does not have: status 501. */
     public static InvalidRequestException notImplemented(String message) {
         return new InvalidRequestException(501, message);

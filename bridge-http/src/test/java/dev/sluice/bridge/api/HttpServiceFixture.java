@@ -154,6 +154,7 @@ abstract class HttpServiceFixture {
                 null,
                 WebPages.NONE,
                 WebhookEndpoint.Sources.NONE,
+                new HttpService.Streams(2, 10),
                 false);
         var settings = new RepositorySettings(1, 1, 100, 1, 1, new QueueConfig("sluice"), QueueWriterConfig.DEFAULTS);
         var database = new PGSimpleDataSource();

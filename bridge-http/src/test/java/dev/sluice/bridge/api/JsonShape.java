@@ -13,14 +13,14 @@ import java.util.regex.Pattern;
  * <p>Types are {@code null}, {@code bool}, {@code int}, {@code number}, {@code text}, {@code uuid}, and {@code time}
  * for a time in UTC with milliseconds. An array shows its first element.
  */
-final class JsonShape {
+public final class JsonShape {
     private static final Pattern UUID = Pattern.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}");
     private static final Pattern TIME = Pattern.compile("\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z");
 
     private JsonShape() {}
 
     /** Returns the shape of a value. */
-    static String of(JsonNode value) {
+    public static String of(JsonNode value) {
         if (value.isObject()) {
             var fields = new TreeMap<String, String>();
             value.properties().forEach(field -> fields.put(field.getKey(), of(field.getValue())));

@@ -21,7 +21,10 @@ import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
-import java.net.http.HttpResponse.BodyHandlers;
+import java.net.http.HttpResponse.BodySubscriber;
+import java.net.http.HttpResponse.BodySubscribers;
+import java.net.http.HttpResponse.ResponseInfo;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -30,6 +33,9 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.Flow;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -79,7 +85,23 @@ class OpenApiTest {
         // The examples speak of this message, in the first partition there is.
         String first = "{\"queue\":\"orders\",\"partition\":\"customer-7\",\"transactionId\":\"o-1\",\"payload\":1}";
         assertThat(bridge.push("{\"items\":[" + first + "]}").body()).contains("\"queued\"");
+        addWorks();
         contract = new YAMLMapper().readTree(bridge.get("/openapi.yaml").body());
+    }
+
+    /** The examples speak of these works: one to show, one to cancel and one to retry. */
+    private static void addWorks() {
+        postgres.execute(
+                "insert into sluice.queues (name, namespace, task) values ('work.examples', 'work', 'examples')");
+        for (int i = 1; i <= 3; i++) {
+            postgres.execute(
+                    "insert into sluice.work_items (partition_id, seq, queue_id, partition_name, lane, message_id,"
+                            + " transaction_id, payload, headers, created_at, available_at, closes, attempts, errors)"
+                            + " select -1, " + i + ", q.id, '~normal.00', 2, '019e3000-0000-7000-8000-00000000000" + i
+                            + "', 't',"
+                            + " '{}', '{\"a\":\"b\"}', now(), now() + interval '1 hour', false, 1, '[]'"
+                            + " from sluice.queues q where q.name = 'work.examples'");
+        }
     }
 
     @AfterAll
@@ -272,7 +294,36 @@ class OpenApiTest {
         } else {
             request.method(operation.method().toUpperCase(Locale.ROOT), BodyPublishers.noBody());
         }
-        return client.send(request.build(), BodyHandlers.ofString());
+        return client.send(request.build(), OpenApiTest::text);
+    }
+
+    /** Reads a text; of a stream without an end, only the headers. */
+    private static BodySubscriber<String> text(ResponseInfo answer) {
+        boolean isStream =
+                answer.headers().firstValue("Content-Type").orElse("").startsWith("text/event-stream");
+        return isStream ? new Cancelling() : BodySubscribers.ofString(StandardCharsets.UTF_8);
+    }
+
+    /** Reads nothing. */
+    private static final class Cancelling implements BodySubscriber<String> {
+        @Override
+        public CompletionStage<String> getBody() {
+            return CompletableFuture.completedStage("");
+        }
+
+        @Override
+        public void onSubscribe(Flow.Subscription subscription) {
+            subscription.cancel();
+        }
+
+        @Override
+        public void onNext(List<ByteBuffer> bytes) {}
+
+        @Override
+        public void onError(Throwable failure) {}
+
+        @Override
+        public void onComplete() {}
     }
 
     /** Replaces the other database of the examples with one of the test. */

@@ -143,6 +143,8 @@ class RequestMemoryRoutesTest {
                         "]}",
                         100,
                         90_000),
+                json("/api/v1/work", "{'works':[", "{'type':'w'}", "]}"),
+                tree("/api/v1/work/types/{type}/concurrency", "/api/v1/work/types/w/concurrency"),
                 tree("/api/v1/configure"),
                 tree("/api/v1/dlq/redrive"),
                 tree("/api/v1/system/maintenance"),
@@ -178,6 +180,10 @@ class RequestMemoryRoutesTest {
         withBody.removeAll(Set.of(
                 "/api/v1/ack", // One acknowledgement.
                 "/api/v1/stats/refresh",
+                "/api/v1/work/{id}/cancel",
+                "/api/v1/work/{id}/retry",
+                "/api/v1/work/types/{type}/pause",
+                "/api/v1/work/types/{type}/resume",
                 "/api/v1/consumer-groups/{group}/queues/{queue}/partitions/{partition}/seek",
                 "/api/v1/messages/{partitionId}/{transactionId}/retry"));
         assertThat(bodies().stream().map(Bodies::pattern).collect(Collectors.toSet()))

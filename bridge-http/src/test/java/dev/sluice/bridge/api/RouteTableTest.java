@@ -36,6 +36,10 @@ class RouteTableTest extends HttpServiceFixture {
                         ADMIN      POST   /api/v1/stats/refresh
                         ADMIN      POST   /api/v1/system/maintenance
                         ADMIN      POST   /api/v1/system/maintenance/pop
+                        ADMIN      POST   /api/v1/work/types/{type}/concurrency
+                        ADMIN      POST   /api/v1/work/types/{type}/pause
+                        ADMIN      POST   /api/v1/work/types/{type}/resume
+                        ADMIN      POST   /api/v1/work/{id}/cancel
                         ADMIN      POST   /internal/api/notify
                         PUBLIC     GET    /docs
                         PUBLIC     GET    /docs/{asset}
@@ -75,6 +79,11 @@ class RouteTableTest extends HttpServiceFixture {
                         READ_ONLY  GET    /api/v1/traces/by-name/{traceName}
                         READ_ONLY  GET    /api/v1/traces/names
                         READ_ONLY  GET    /api/v1/traces/{partitionId}/{transactionId}
+                        READ_ONLY  GET    /api/v1/work
+                        READ_ONLY  GET    /api/v1/work/events
+                        READ_ONLY  GET    /api/v1/work/stats
+                        READ_ONLY  GET    /api/v1/work/types
+                        READ_ONLY  GET    /api/v1/work/{id}
                         READ_ONLY  POST   /streams/v1/state/get
                         READ_WRITE DELETE /api/v1/messages/{partitionId}/{transactionId}
                         READ_WRITE GET    /api/v1/pop
@@ -96,6 +105,8 @@ class RouteTableTest extends HttpServiceFixture {
                         READ_WRITE POST   /api/v1/push/{queue}
                         READ_WRITE POST   /api/v1/traces
                         READ_WRITE POST   /api/v1/transaction
+                        READ_WRITE POST   /api/v1/work
+                        READ_WRITE POST   /api/v1/work/{id}/retry
                         READ_WRITE POST   /streams/v1/cycle
                         READ_WRITE POST   /streams/v1/queries""");
     }

@@ -1,0 +1,213 @@
+package dev.sluice.bridge.api.work;
+
+import java.io.ByteArrayOutputStream;
+import java.io.EOFException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayDeque;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import org.eclipse.jetty.server.Response;
+import org.eclipse.jetty.util.Callback;
+import org.eclipse.jetty.util.IteratingCallback;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The events of one client. Any thread adds events; the server writes them when the client reads, without a thread that
+ * waits. If the client does not read, a bounded number of events waits. Further ones are dropped, and an event
+ * {@code dropped} says how many, in their place.
+ */
+final class EventStream {
+    private static final int MOST_BYTES = 64 << 10;
+
+    private final Set<String> types;
+    private final int room;
+    private final ArrayDeque<byte[]> waiting = new ArrayDeque<>();
+    private final CompletableFuture<@Nullable Void> ended = new CompletableFuture<>();
+    private @Nullable Writer writer;
+    private boolean closed;
+    private long dropped;
+
+    /**
+     * Makes a stream that writes nothing yet.
+     *
+     * @param types of the events; empty: all
+     * @param room most events that wait, 2 or more
+     */
+    EventStream(Set<String> types, int room) {
+        this.types = Set.copyOf(types);
+        this.room = room;
+    }
+
+    boolean wants(String type) {
+        return types.isEmpty() || types.contains(type);
+    }
+
+    /** Starts to write. Completes when the stream has ended; fails if the client has disconnected. */
+    CompletableFuture<@Nullable Void> start(Response response) {
+        Writer made = new Writer(response);
+        synchronized (this) {
+            writer = made;
+        }
+        made.iterate();
+        return ended;
+    }
+
+    /** Adds an event, or counts it as dropped. Never blocks. */
+    void add(byte[] frame) {
+        synchronized (this) {
+            if (closed) {
+                return;
+            }
+            if (waiting.size() >= room) {
+                dropped++;
+                return;
+            }
+            if (dropped > 0) { // That event comes first.
+                if (waiting.size() + 2 > room) {
+                    dropped++;
+                    return;
+                }
+                addDropped();
+            }
+            waiting.add(frame);
+        }
+        write();
+    }
+
+    /** Adds a line that clients ignore, unless events wait: then the client does not read. */
+    void beat() {
+        synchronized (this) {
+            if (!closed && waiting.isEmpty()) {
+                waiting.add(EventFrames.BEAT);
+            }
+        }
+        write();
+    }
+
+    private void addDropped() {
+        waiting.add(EventFrames.dropped(dropped));
+        dropped = 0;
+    }
+
+    private void write() {
+        Writer open;
+        synchronized (this) {
+            open = writer;
+        }
+        if (open != null) {
+            open.iterate();
+        }
+    }
+
+    /** Ends the stream after the events that wait, or at once if the client does not read. */
+    void close() {
+        Writer open;
+        synchronized (this) {
+            closed = true;
+            open = writer;
+        }
+        if (open == null) {
+            ended.complete(null);
+        } else {
+            open.iterate();
+            if (open.isBusy()) {
+                open.abort(new EOFException("the service stops"));
+            }
+        }
+    }
+
+    CompletableFuture<@Nullable Void> ended() {
+        return ended;
+    }
+
+    /** Returns the next events; null: none waits. */
+    private synchronized @Nullable ByteBuffer next() {
+        if (waiting.isEmpty() && dropped > 0 && !closed) {
+            addDropped();
+        }
+        if (waiting.isEmpty()) {
+            return null;
+        }
+        var bytes = new ByteArrayOutputStream();
+        while (!waiting.isEmpty() && bytes.size() < MOST_BYTES) {
+            bytes.writeBytes(waiting.remove());
+        }
+        return ByteBuffer.wrap(bytes.toByteArray());
+    }
+
+    private synchronized boolean isOver() {
+        return closed && waiting.isEmpty();
+    }
+
+    private final class Writer extends IteratingCallback {
+        private final Response response;
+        private volatile boolean busy;
+
+        Writer(Response response) {
+            this.response = response;
+        }
+
+        boolean isBusy() {
+            return busy;
+        }
+
+        @Override
+        protected Action process() {
+            ByteBuffer events = next();
+            if (events == null) {
+                return isOver() ? Action.SUCCEEDED : Action.IDLE;
+            }
+            busy = true;
+            response.write(false, events, Callback.from(this::written, this::failed));
+            return Action.SCHEDULED;
+        }
+
+        private void written() {
+            busy = false;
+            succeeded();
+        }
+
+        @Override
+        protected void onCompleteSuccess() {
+            ended.complete(null);
+        }
+
+        @Override
+        protected void onCompleteFailure(Throwable cause) {
+            synchronized (EventStream.this) {
+                closed = true;
+                waiting.clear();
+            }
+            ended.completeExceptionally(cause);
+        }
+    }
+
+    /** The texts of a stream (WHATWG HTML §9.2). */
+    static final class EventFrames {
+        static final byte[] BEAT = ":\n\n".getBytes(StandardCharsets.US_ASCII);
+
+        private EventFrames() {}
+
+        /** Returns the beginning of a stream: how long a client waits before it connects again. */
+        static byte[] hello(long retryMillis) {
+            return ("retry: " + retryMillis + "\n\n").getBytes(StandardCharsets.US_ASCII);
+        }
+
+        static byte[] event(String id, String name, String json) {
+            return ("id: " + id + "\nevent: " + name + "\ndata: " + json + "\n\n").getBytes(StandardCharsets.UTF_8);
+        }
+
+        /** Returns an event that says that this number of events is missing here. */
+        static byte[] dropped(long events) {
+            return ("event: dropped\ndata: {\"dropped\":" + events + ",\"reason\":\"slow\"}\n\n")
+                    .getBytes(StandardCharsets.US_ASCII);
+        }
+
+        /** Returns an event that says that an unknown number of events is missing here. */
+        static byte[] gap(String reason) {
+            return ("event: dropped\ndata: {\"dropped\":null,\"reason\":\"" + reason + "\"}\n\n")
+                    .getBytes(StandardCharsets.US_ASCII);
+        }
+    }
+}
