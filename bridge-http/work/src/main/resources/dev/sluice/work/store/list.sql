@@ -64,11 +64,11 @@ order by o.id;
 
 -- name: scheduled
 -- Works that are not due, in the order of their partitions.
-select s.queue_id, s.message_id, s.partition_name, s.lane, 'scheduled' as state, 0 as attempts, 0 as crashes,
+select s.queue_id, s.message_id, s.partition_name, s.urgency as lane, 'scheduled' as state, 0 as attempts, 0 as crashes,
        0::bigint as snoozes, s.created_at, s.due_at, null::timestamptz as lease_until, null::timestamptz as ended_at,
        s.partition_id::text as key_1, s.transaction_id as key_2, '' as key_3
 from (
-  select p.queue_id, p.name as partition_name, p.lane, s.*
+  select p.queue_id, p.name as partition_name, coalesce(s.lane, p.lane) as urgency, s.*
   from (
     select p.*
     from unnest(:queues::bigint[]) as wanted (id)
