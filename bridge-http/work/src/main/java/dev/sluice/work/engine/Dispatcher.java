@@ -209,11 +209,16 @@ final class Dispatcher {
     /** Does what there is to do. Returns whether there may be more at once. */
     private boolean turn() {
         workers.startReady();
-        boolean isBusy = settle();
+        boolean hasClaimed = claiming && claim(); // First: a worker waits for it, and nobody for an outcome.
+        boolean hasSettled = settle();
         reports.store();
-        if (!claiming) {
-            return isBusy;
-        }
+        boolean hasRunAlone = claiming && runAlone();
+        return hasClaimed || hasSettled || hasRunAlone;
+    }
+
+    /** Looks what is due, and claims works of all types. Returns whether there may be more at once. */
+    private boolean claim() {
+        boolean isBusy = false;
         looksAgainNanos = null;
         readTypes();
         if (looks) {
@@ -232,8 +237,7 @@ final class Dispatcher {
                 isBusy |= alone == null && claim(type, state);
             }
         }
-        boolean hasRunAlone = runAlone();
-        return isBusy || hasRunAlone;
+        return isBusy;
     }
 
     /** Stores outcomes, unless it is better to wait for others of their claims. */
