@@ -17,7 +17,8 @@ import org.slf4j.LoggerFactory;
  *
  * <p>A wake-up is a hint. If one is lost while the connection is down, consumers find the messages by polling.
  *
- * <p>Has one thread, which owns one connection. Any thread may call {@link #tell}, which does not block.
+ * <p>Has one thread, which owns one connection. Any thread may call {@link #tell}, which does not block. A caller that
+ * has a connection sends the first wake-up itself, by {@link #sendFirst}, so it does not wait for the thread.
  */
 public final class WakeUps implements AutoCloseable {
     /** How long a wake-up may wait for others. */
@@ -33,6 +34,7 @@ public final class WakeUps implements AutoCloseable {
     private volatile boolean closed;
     private volatile boolean renewing;
     private boolean failing;
+    private long sentNanos = System.nanoTime() - INTERVAL.toNanos();
 
     /**
      * Makes wake-ups that {@link #start} starts.
@@ -56,6 +58,26 @@ public final class WakeUps implements AutoCloseable {
     /** Tells the other processes that these queues have new messages. */
     public void tell(Iterable<String> queues) {
         notifications.add(queues);
+    }
+
+    /**
+     * Sends what was told in a transaction of a session, if nothing was sent within {@link #INTERVAL}. Otherwise, or if
+     * that fails, the thread of this object sends what is told. Owned by the thread that owns the session.
+     */
+    public void sendFirst(WriterSession session) {
+        long now = System.nanoTime();
+        if (notifications.isEmpty() || now - sentNanos < INTERVAL.toNanos()) {
+            return;
+        }
+        sentNanos = now;
+        try {
+            boolean unused = session.run("could not wake consumers", transaction -> {
+                notifications.send(transaction.connection());
+                return Ending.commit(true);
+            });
+        } catch (RuntimeException e) { // What the caller has written stays written.
+            log.debug("Other processes find new messages by polling reason={}", e.getMessage());
+        }
     }
 
     /**

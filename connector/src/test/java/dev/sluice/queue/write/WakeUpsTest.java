@@ -123,6 +123,24 @@ class WakeUpsTest {
     }
 
     @Test
+    void goOutAtOnceOnAConnectionThatTheCallerHas() {
+        var heard = new ConcurrentSkipListSet<String>();
+        try (var tables = TestPostgres.withSchema();
+                var session = new WriterSession(tables.dataSource(), QueueWriterConfig.DEFAULTS);
+                var listener = new WakeUps(tables.dataSource(), "sluice", heard::add);
+                var threadless = new WakeUps(tables.dataSource(), "sluice", queue -> {})) {
+            listener.start();
+            await().until(() -> tables.query("select count(*) from pg_stat_activity where query like 'listen %'"
+                            + " and datname = current_database()")
+                    .equals(List.of("1")));
+            threadless.sendFirst(session); // Nothing was told.
+            threadless.tell(List.of("first"));
+            threadless.sendFirst(session);
+            await().until(() -> heard.contains("first"));
+        }
+    }
+
+    @Test
     void ofAWriterReachProcessesThatWaitForTheEmptyName() {
         var heard = new ConcurrentSkipListSet<String>();
         try (var tables = TestPostgres.withSchema();

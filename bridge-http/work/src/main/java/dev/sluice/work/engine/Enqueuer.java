@@ -9,6 +9,7 @@ import dev.sluice.queue.QueueException;
 import dev.sluice.queue.sql.OutcomeUnknownException;
 import dev.sluice.queue.write.QueueWriter;
 import dev.sluice.queue.write.QueueWriterConfig;
+import dev.sluice.queue.write.WriterSession;
 import dev.sluice.work.Coalescing;
 import dev.sluice.work.Enqueued;
 import dev.sluice.work.KeyConflictException;
@@ -38,7 +39,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
-import java.util.function.Consumer;
+import java.util.function.BiConsumer;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 import javax.sql.DataSource;
@@ -79,7 +80,7 @@ final class Enqueuer {
 
     private final Map<String, TypeRows.State> states = new ConcurrentHashMap<>();
     private final LinkedBlockingQueue<Request> requests = new LinkedBlockingQueue<>();
-    private final Consumer<Set<String>> written;
+    private final BiConsumer<Set<String>, WriterSession> written;
     private final Events events;
     private final Runnable scheduled;
     private final Thread thread;
@@ -95,7 +96,7 @@ final class Enqueuer {
     /**
      * Makes an enqueuer that {@link #start} starts.
      *
-     * @param written gets the queues to which works were written
+     * @param written gets the queues to which works were written, and the session that wrote them
      * @param scheduled runs after works were written that are due later
      * @param windows how long the idempotency keys of a type stay taken
      */
@@ -103,7 +104,7 @@ final class Enqueuer {
             DataSource dataSource,
             Tables tables,
             EngineSettings settings,
-            Consumer<Set<String>> written,
+            BiConsumer<Set<String>, WriterSession> written,
             Runnable scheduled,
             Events events,
             Function<String, Duration> windows) {
@@ -265,7 +266,7 @@ final class Enqueuer {
                     releasesDue = false;
                     Set<String> queues = releases.releaseDue(BATCH).queues();
                     releases.close();
-                    written.accept(queues);
+                    written.accept(queues, writer.session());
                 }
                 moveOutbox();
                 forget();
@@ -351,7 +352,7 @@ final class Enqueuer {
                         results.get(i).replaced());
             }
         }
-        written.accept(queues);
+        written.accept(queues, writer.session());
         if (stored.messages().stream().anyMatch(NewMessage::isScheduled)) {
             scheduled.run();
         }
@@ -381,7 +382,8 @@ final class Enqueuer {
             WorkWriter.Moved moved = writer.moveOutbox(BATCH);
             more = !moved.works().isEmpty();
             if (more) {
-                written.accept(moved.works().stream().map(NewMessage::queue).collect(Collectors.toSet()));
+                written.accept(
+                        moved.works().stream().map(NewMessage::queue).collect(Collectors.toSet()), writer.session());
                 moved.works().forEach(each -> {
                     UUID replaced = moved.replaced().get(each.id());
                     tellEnqueued(

@@ -4,6 +4,7 @@ import dev.sluice.queue.LimitKey;
 import dev.sluice.queue.MessageHeaders;
 import dev.sluice.queue.sql.QueueSchema;
 import dev.sluice.queue.write.WakeUps;
+import dev.sluice.queue.write.WriterSession;
 import dev.sluice.work.Batching;
 import dev.sluice.work.BreakerAction;
 import dev.sluice.work.CloseReport;
@@ -237,6 +238,13 @@ public final class Operations {
     public void wake(String queue) {
         if (engine.types().stream().anyMatch(type -> type.queue().equals(queue))) {
             heard(queue);
+        }
+    }
+
+    private void written(Set<String> queues, WriterSession session) {
+        written(queues);
+        if (wakeUps != null) {
+            wakeUps.sendFirst(session);
         }
     }
 

@@ -86,6 +86,11 @@ final class WorkWriter implements AutoCloseable {
         }
     }
 
+    /** Returns the session, for transactions of the thread that writes. */
+    WriterSession session() {
+        return session;
+    }
+
     /** What was written: the results of all works, and the messages of those that are stored. */
     record Written(List<Enqueued> results, List<NewMessage> messages) {}
 
