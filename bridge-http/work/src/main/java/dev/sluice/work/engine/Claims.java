@@ -15,6 +15,7 @@ import dev.sluice.work.store.ClaimRows.Recovered;
 import dev.sluice.work.store.ItemRows;
 import dev.sluice.work.store.ItemRows.Item;
 import dev.sluice.work.store.ItemRows.Later;
+import dev.sluice.work.store.KeyRows.QueueKey;
 import dev.sluice.work.store.LimitRows.UsedRoom;
 import dev.sluice.work.store.Place;
 import dev.sluice.work.store.TypeRows;
@@ -340,15 +341,38 @@ final class Claims {
                 : Set.of();
         boolean needsTime = begun.stream().anyMatch(Refusal::needsTime);
         Instant now = needsTime ? tables.types().now(connection) : Instant.EPOCH;
+        Map<UUID, Verdict> kept = kept(connection, state, begun);
         var ended = new ArrayList<Ended>();
         for (Begun each : begun) {
-            Verdict verdict =
-                    cancelled.contains(each.id().value()) ? Verdict.Finish.cancelled() : Refusal.of(each, now);
+            Verdict verdict = cancelled.contains(each.id().value())
+                    ? Verdict.Finish.cancelled()
+                    : kept.getOrDefault(each.id().value(), Refusal.of(each, now));
             if (verdict != null && each.giveUp()) {
                 ended.add(new Ended(each, verdict));
             }
         }
         return ended;
+    }
+
+    /** Returns the outcomes of works whose results are kept: they were done before and are delivered again. */
+    private Map<UUID, Verdict> kept(Connection connection, TypeRows.State state, List<Begun> begun)
+            throws SQLException {
+        var keys = new HashMap<QueueKey, UUID>();
+        for (Begun each : begun) {
+            String key = each.type().settings().keepsResults() ? each.idempotencyKey() : null;
+            if (key != null) {
+                keys.put(new QueueKey(state.queueId(), key), each.id().value());
+            }
+        }
+        var kept = new HashMap<UUID, Verdict>();
+        if (!keys.isEmpty()) {
+            tables.keys().find(connection, keys.keySet()).forEach((key, taken) -> {
+                if (taken.result() != null && taken.messageId().equals(keys.get(key))) {
+                    kept.put(taken.messageId(), new Verdict.Finish(cipher.open(state.queue(), taken.result()), false));
+                }
+            });
+        }
+        return kept;
     }
 
     /** Looks what is due. Makes items of what dead engines have left. */

@@ -120,6 +120,32 @@ class ControlTest extends WorkFixture {
     }
 
     @Test
+    void aWorkThatIsDeliveredAgainDoesNotRunAgainIfItsResultIsKept() throws Exception {
+        var runs = new AtomicInteger();
+        WorkBuffer work = start(builder()
+                .handler(
+                        "again",
+                        (each, context) -> {
+                            int run = runs.incrementAndGet();
+                            return each.payloadText().equals("1")
+                                    ? Outcome.done(Integer.toString(run))
+                                    : Outcome.done();
+                        },
+                        HandlerSettings.DEFAULT.keepResults()));
+        work.enqueue(Work.of("again", "1").idempotencyKey("kept"));
+        untilRows("select result from sluice.work_keys", "1");
+        work.enqueue(Work.of("again", "2"));
+        until(() -> runs.get() == 2);
+        untilNothingIsLeft();
+        postgres.execute("update sluice.cursors set position = 0, available_at = now()"); // As a seek does.
+        work.enqueue(Work.of("again", "3"));
+        until(() -> runs.get() == 4);
+        untilNothingIsLeft();
+        assertThat(runs).as("the works without a key ran again").hasValue(4);
+        assertThat(postgres.query("select result from sluice.work_keys")).containsExactly("1");
+    }
+
+    @Test
     void aKeyOfATransactionIsFreeAgainIfTheTransactionRollsBack() throws Exception {
         WorkBuffer work = start(builder());
         try (Connection connection = postgres.dataSource().getConnection()) {
