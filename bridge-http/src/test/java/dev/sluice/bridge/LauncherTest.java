@@ -182,6 +182,22 @@ class LauncherTest {
     }
 
     @Test
+    void measuresTheWorkEngineWithTheBenchmarkAmongTheTests() throws Exception {
+        java("17.0.15");
+        program(
+                "mvn",
+                "[ \"$1\" = --version ] && echo 'Apache Maven 3.9.9 (x)' && exit; echo \"mvn $*\";"
+                        + "mkdir -p bridge-http/work/target; echo lib/a.jar:lib/b.jar >bridge-http/work/target/classpath");
+        Path module = root.toRealPath().resolve("bridge-http/work/target");
+        assertThat(run(0, "bench", "--work", "noop", "--rounds", "1"))
+                .contains("--projects bridge-http/work --also-make test-compile")
+                .endsWith("java -cp " + module.resolve("test-classes") + ":" + module.resolve("classes")
+                        + ":lib/a.jar:lib/b.jar dev.sluice.work.bench.WorkBenchmark noop --rounds 1\n");
+        program("mvn", "[ \"$1\" = --version ] && echo 'Apache Maven 3.9.9 (x)' && exit; exit 1");
+        assertThat(run(1, "bench", "--work")).endsWith("sluice: the build failed\n");
+    }
+
+    @Test
     void givesItsSettingsToTheServiceAndToNoOtherProgram() throws Exception {
         program(
                 "java",
