@@ -35,7 +35,7 @@ from (
   from (select * from sluice.work_outbox o where o.id > 0 and o.message_id = :id offset 0) o
   cross join lateral (select q.id from sluice.queues q where q.name = o.queue offset 0) q
   union all
-  select 3, 'scheduled', p.queue_id, p.name, p.lane, s.payload, s.headers, s.producer_sub, s.created_at, s.due_at,
+  select 3, 'scheduled', p.queue_id, p.name, coalesce(s.lane, p.lane), s.payload, s.headers, s.producer_sub, s.created_at, s.due_at,
          null, null, 'scheduled', 0, 0, 0, null, null, null, null, null, null, null
   from (select * from sluice.scheduled s where s.message_id = :id offset 0) s
   cross join lateral (select * from sluice.partitions p where p.id = s.partition_id offset 0) p

@@ -24,7 +24,7 @@ class AdministrationTest {
         try (TestPostgres postgres = TestPostgres.withSchema().withoutSyncs();
                 WorkBuffer work = WorkBuffer.builder(postgres.dataSource()).start()) {
             var ids = new ArrayList<WorkId>();
-            for (int i = 0; i <= MOST_SEGMENTS; i++) {
+            for (int i = 0; i <= MOST_SEGMENTS + 1; i++) {
                 ids.add(work.enqueue(Work.of("type", "1").key("many")).id());
             }
             WorkId alone = work.enqueue(Work.of("type", "1").key("one")).id();
