@@ -145,6 +145,7 @@ class RequestMemoryRoutesTest {
                         90_000),
                 json("/api/v1/work", "{'works':[", "{'type':'w'}", "]}"),
                 tree("/api/v1/work/types/{type}/concurrency", "/api/v1/work/types/w/concurrency"),
+                tree("/api/v1/work/types/{type}/breaker", "/api/v1/work/types/w/breaker"),
                 tree("/api/v1/configure"),
                 tree("/api/v1/dlq/redrive"),
                 tree("/api/v1/system/maintenance"),

@@ -36,6 +36,7 @@ class RouteTableTest extends HttpServiceFixture {
                         ADMIN      POST   /api/v1/stats/refresh
                         ADMIN      POST   /api/v1/system/maintenance
                         ADMIN      POST   /api/v1/system/maintenance/pop
+                        ADMIN      POST   /api/v1/work/types/{type}/breaker
                         ADMIN      POST   /api/v1/work/types/{type}/concurrency
                         ADMIN      POST   /api/v1/work/types/{type}/pause
                         ADMIN      POST   /api/v1/work/types/{type}/resume

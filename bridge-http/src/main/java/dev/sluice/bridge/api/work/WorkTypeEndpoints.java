@@ -18,14 +18,18 @@ import dev.sluice.bridge.http.RequestBodies;
 import dev.sluice.bridge.http.Route;
 import dev.sluice.bridge.json.JsonOutput;
 import dev.sluice.bridge.repositories.DatabaseExecutor;
+import dev.sluice.work.BreakerAction;
 import dev.sluice.work.Work;
 import dev.sluice.work.WorkAdmin;
 import dev.sluice.work.WorkAdmin.Stats;
 import dev.sluice.work.WorkAdmin.TypeInfo;
 import dev.sluice.work.WorkBuffer;
+import dev.sluice.work.WorkStats;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
+import java.util.Locale;
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
@@ -52,7 +56,8 @@ final class WorkTypeEndpoints {
                 get("/api/v1/work/stats", READ_ONLY, this::stats),
                 post("/api/v1/work/types/{type}/pause", ADMIN, this::pause),
                 post("/api/v1/work/types/{type}/resume", ADMIN, this::resume),
-                post("/api/v1/work/types/{type}/concurrency", ADMIN, this::concurrency));
+                post("/api/v1/work/types/{type}/concurrency", ADMIN, this::concurrency),
+                post("/api/v1/work/types/{type}/breaker", ADMIN, this::breaker));
     }
 
     /** Returns the name of a type. */
@@ -104,13 +109,15 @@ final class WorkTypeEndpoints {
      * {"minutes": 60,
      *  "total": {"pending": 3, "scheduled": 1, "processing": 2, "retrying": 0, "snoozed": 0, "dlq": 0,
      *    "activeWorkers": 2, "completed": 100, "failed": 4, "deadLettered": 0, "averageMs": 12.5, "p95Ms": 31.4},
-     *  "types": {"welcome-mail": {…}}}
+     *  "types": {"welcome-mail": {…}},
+     *  "breakers": {"welcome-mail": {"state": "closed", "targets": {}}}}
      * }</pre>
      */
     private CompletableFuture<Answer> stats(Request request) {
         int minutes = Parameters.numberInQuery(request, "minutes", USUAL_MINUTES, 1, MOST_MINUTES);
         return executor.read(() -> {
-            Stats stats = work.get().admin().stats(Duration.ofMinutes(minutes));
+            WorkBuffer buffer = work.get();
+            Stats stats = buffer.admin().stats(Duration.ofMinutes(minutes));
             var out = new JsonOutput(1024);
             out.object().field("minutes", minutes);
             WorkJson.numbers(out.object("total"), stats.total()).endObject();
@@ -118,7 +125,9 @@ final class WorkTypeEndpoints {
             stats.byType()
                     .forEach((type, numbers) ->
                             WorkJson.numbers(out.object(type), numbers).endObject());
-            return Answer.json(OK, out.endObject().endObject());
+            out.endObject();
+            breakers(out, buffer.stats().breakers());
+            return Answer.json(OK, out.endObject());
         });
     }
 
@@ -162,5 +171,47 @@ final class WorkTypeEndpoints {
                             buffer -> buffer.concurrency(type, set),
                             object().put("type", type).put("concurrency", set));
                 });
+    }
+
+    /**
+     * {@code POST /api/v1/work/types/{type}/breaker} with {@code {"action": "force-open"}}, {@code "force-closed"} or
+     * {@code "reset"}: forces the circuit breakers of the type on all engines, or resets them. Answers the same with the
+     * type.
+     */
+    private CompletableFuture<Answer> breaker(Request request) throws IOException {
+        String type = checked(request.pathParameter("type"));
+        return bodies.read(
+                        request,
+                        (bytes, memory) -> action(JsonRequest.parse(
+                                        bytes, bodies.limits().depth(), memory)
+                                .requiredText("action")))
+                .thenCompose(action -> change(
+                        buffer -> buffer.breaker(type, action),
+                        object().put("type", type).put("action", name(action))));
+    }
+
+    private static BreakerAction action(String text) {
+        for (BreakerAction action : BreakerAction.values()) {
+            if (name(action).equals(text)) {
+                return action;
+            }
+        }
+        throw badRequest("action must be force-open, force-closed or reset");
+    }
+
+    private static String name(Enum<?> value) {
+        return value.name().toLowerCase(Locale.ROOT).replace('_', '-');
+    }
+
+    /** Adds the states of the breakers of this service. */
+    private static void breakers(JsonOutput out, Map<String, WorkStats.Breaker> breakers) {
+        out.object("breakers");
+        breakers.forEach((type, breaker) -> {
+            out.object(type).field("state", name(breaker.state())).name("targets");
+            var targets = object();
+            breaker.targets().forEach((target, state) -> targets.put(target, name(state)));
+            out.json(targets.toString()).endObject();
+        });
+        out.endObject();
     }
 }

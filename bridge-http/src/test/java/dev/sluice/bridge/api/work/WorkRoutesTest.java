@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.sluice.bridge.api.JsonShape;
+import dev.sluice.work.BreakerSettings;
+import dev.sluice.work.BreakerState;
 import dev.sluice.work.HandlerSettings;
 import dev.sluice.work.Outcome;
 import dev.sluice.work.RetryPolicy;
@@ -231,6 +233,27 @@ class WorkRoutesTest extends WorkFixture {
                     .isEqualTo("concurrency is required");
             answer(bridge.post(PATH + "/types/a%20b/pause", ""), 400);
         }
+    }
+
+    @Test
+    void breakersAreForcedAndResetForAllEngines() {
+        String type = unique("breaker");
+        String path = PATH + "/types/" + type + "/breaker";
+        HandlerSettings settings = HandlerSettings.DEFAULT.breaker(BreakerSettings.DEFAULT);
+        try (WorkBuffer engine = engine(type, (work, context) -> Outcome.done(), settings)) {
+            assertThat(answer(bridge.post(path, "{\"action\":\"force-open\"}"), 200).toString())
+                    .isEqualTo("{\"type\":\"" + type + "\",\"action\":\"force-open\"}");
+            until(() -> engine.stats().breakers().get(type).state() == BreakerState.FORCED_OPEN);
+            String id = enqueue("{\"type\":\"" + type + "\"}");
+            assertThat(state(id)).isEqualTo("waiting");
+            answer(bridge.post(path, "{\"action\":\"reset\"}"), 200);
+            untilState(id, "done");
+        }
+        assertThat(answer(bridge.post(path, "{\"action\":\"half\"}"), 400).get("error").textValue())
+                .isEqualTo("action must be force-open, force-closed or reset");
+        assertThat(answer(bridge.post(path, "{}"), 400).get("error").textValue()).isEqualTo("action is required");
+        assertThat(answer(bridge.get(PATH + "/stats"), 200).get("breakers").isObject())
+                .isTrue();
     }
 
     private static JsonNode type(String type) {
