@@ -34,6 +34,7 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.UUID;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -98,12 +99,17 @@ final class LimitedClaims {
         private final List<String> names = new ArrayList<>();
         private double served;
 
-        Claim(Connection connection, HandledType type, TypeRows.State state) throws SQLException {
+        /**
+         * Locks the row of the type.
+         *
+         * @param items whether items may be due whose engines died
+         */
+        Claim(Connection connection, HandledType type, TypeRows.State state, boolean items) throws SQLException {
             this.connection = connection;
             this.type = type;
             this.state = state;
             UsedByType used = tables.limits().lock(connection, state.queueId());
-            if (endExpired() > 0) {
+            if (items && endExpired() > 0) {
                 used = tables.limits().lock(connection, state.queueId());
             }
             this.now = used.now();
@@ -199,7 +205,12 @@ final class LimitedClaims {
                         .map(each -> new Allowance(each, rule(each), now))
                         .toList();
                 Map<Allowance, Integer> shares = Shares.of(keys, room);
-                take(shares);
+                take(
+                        shares,
+                        picked.stream()
+                                .filter(Used::hasItems)
+                                .map(Used::name)
+                                .collect(Collectors.toSet()));
                 for (Allowance key : shares.keySet()) {
                     served = key.begun() == 0 ? served : Math.max(served, key.turn() - 1.0 / key.weight());
                 }
@@ -228,7 +239,7 @@ final class LimitedClaims {
         }
 
         /** Takes the shares of keys: items first. */
-        private void take(Map<Allowance, Integer> shares) throws SQLException {
+        private void take(Map<Allowance, Integer> shares, Set<String> namesWithItems) throws SQLException {
             if (shares.isEmpty()) {
                 return;
             }
@@ -238,8 +249,13 @@ final class LimitedClaims {
                 left.put(key.name(), works);
                 byName.put(key.name(), key);
             });
-            List<Item> found = tables.lines()
-                    .claimItems(connection, type.itemQueue(state), most(shares, left), owner, settings.lease());
+            List<Most> withItems = most(shares, left).stream()
+                    .filter(line -> namesWithItems.contains(line.name()))
+                    .toList();
+            List<Item> found = withItems.isEmpty()
+                    ? List.of()
+                    : tables.lines()
+                            .claimItems(connection, type.itemQueue(state), withItems, owner, settings.lease());
             for (Item item : found) {
                 String name = requireNonNull(item.limited());
                 left.merge(name, -1, Integer::sum);
@@ -321,7 +337,7 @@ final class LimitedClaims {
     Found find(
             Connection connection, HandledType type, TypeRows.State state, int wanted, boolean items, boolean messages)
             throws SQLException {
-        var claim = new Claim(connection, type, state);
+        var claim = new Claim(connection, type, state, items);
         if (state.usesLines()) {
             claim.lineUp(items, messages);
             claim.takeByTurns(wanted);
@@ -333,7 +349,7 @@ final class LimitedClaims {
 
     /** Claims an item that must run alone. If there is no room, the item waits a second. */
     Optional<Item> findAlone(Connection connection, HandledType type, TypeRows.State state) throws SQLException {
-        var claim = new Claim(connection, type, state);
+        var claim = new Claim(connection, type, state, true);
         Optional<Item> found = tables.items().claimAlone(connection, type.itemQueue(state), owner, settings.lease());
         if (found.isEmpty()) {
             return found;

@@ -42,6 +42,7 @@ public final class LimitRows {
      * @param refilled seconds since the epoch; null: never
      * @param turn the turn of a key; of the type, where the keys are
      * @param own the rule that an operator has set for the key; null: none
+     * @param hasItems whether items wait in its line
      */
     public record Used(
             String name,
@@ -49,7 +50,8 @@ public final class LimitRows {
             @Nullable Double tokens,
             @Nullable Double refilled,
             double turn,
-            @Nullable Rule own) {}
+            @Nullable Rule own,
+            boolean hasItems) {}
 
     /**
      * How much of the limits of a type is used.
@@ -95,7 +97,8 @@ public final class LimitRows {
                                 number(row, "tokens"),
                                 number(row, "refilled_s"),
                                 row.getDouble("served"),
-                                null),
+                                null,
+                                false),
                         row.getDouble("now_s")));
     }
 
@@ -143,7 +146,8 @@ public final class LimitRows {
                 number(row, "tokens"),
                 number(row, "refilled_s"),
                 row.getDouble("turn"),
-                row.getBoolean("has_rule") ? rule(row) : null);
+                row.getBoolean("has_rule") ? rule(row) : null,
+                row.getBoolean("has_items"));
     }
 
     /** Returns what a key uses. Makes its row if there is none. */

@@ -35,7 +35,8 @@ where l.queue_id = :queue and l.due_at <= clock_timestamp();
 -- name: pick
 -- The keys whose turns are next, with their rules.
 select l.name, l.running, l.tokens, extract(epoch from l.refilled_at)::double precision as refilled_s, l.turn,
-       r.queue is not null as has_rule, r.concurrency, r.rate, r.period_ms, r.burst, r.weight
+       r.queue is not null as has_rule, r.concurrency, r.rate, r.period_ms, r.burst, r.weight,
+       (select 1 from sluice.work_items i where i.queue_id = :queue and i.line = l.name limit 1) is not null as has_items
 from (
   select * from sluice.work_limits l where l.queue_id = :queue and l.turn is not null order by l.turn limit :limit
 ) l
@@ -46,7 +47,8 @@ left join lateral (
 -- name: find
 -- Like pick, for one key.
 select l.name, l.running, l.tokens, extract(epoch from l.refilled_at)::double precision as refilled_s,
-       coalesce(l.turn, l.served) as turn, r.queue is not null as has_rule, r.concurrency, r.rate, r.period_ms, r.burst, r.weight
+       coalesce(l.turn, l.served) as turn, r.queue is not null as has_rule, r.concurrency, r.rate, r.period_ms, r.burst, r.weight,
+       false as has_items
 from sluice.work_limits l
 left join lateral (
   select * from sluice.work_limit_rules r where r.queue = :queue_name and r.name = l.name and r.by_operator offset 0

@@ -1,6 +1,7 @@
 package dev.sluice.work.contract;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import dev.sluice.work.HandlerSettings;
 import dev.sluice.work.Limit;
@@ -23,6 +24,9 @@ import org.junit.jupiter.params.provider.CsvSource;
 /** Limit keys share the workers, however many works each of them has. */
 class FairnessTest extends WorkFixture {
     private static final int BATCH = 5_000;
+
+    /** For a busy machine. */
+    private static final Duration LONG = Duration.ofSeconds(120);
 
     private final Map<String, AtomicInteger> begun = new ConcurrentHashMap<>();
     private final List<String> order = new CopyOnWriteArrayList<>();
@@ -93,7 +97,7 @@ class FairnessTest extends WorkFixture {
     void tenThousandKeysThatMustWaitDoNotSlowTheOthers() throws Exception {
         int keys = 10_000;
         WorkBuffer work = start(builder()
-                .concurrency(10)
+                .concurrency(50)
                 .handler(
                         "t",
                         (each, context) -> handle(each, 0),
@@ -108,7 +112,7 @@ class FairnessTest extends WorkFixture {
                         .toList());
             }
         }
-        until(() -> begun.size() == keys);
+        await().atMost(LONG).until(() -> begun.size() == keys);
         untilRows(
                 "select count(*) filter (where turn is not null), count(*) filter (where due_at is not null)"
                         + " from sluice.work_limits",

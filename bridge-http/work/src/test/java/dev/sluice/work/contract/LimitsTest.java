@@ -315,4 +315,23 @@ class LimitsTest extends WorkFixture {
                 .hasSize(4)
                 .allSatisfy((tenant, count) -> assertThat(count).hasValue(1));
     }
+
+    @Test
+    void anEngineThatStartsCorrectsNumbersThatAreWrongAndForgetsIdleKeys() throws Exception {
+        HandlerSettings settings = HandlerSettings.DEFAULT
+                .limitKey("/t")
+                .limit(Limit.ofConcurrency(2))
+                .limitOfEachKey(Limit.ofConcurrency(1));
+        WorkBuffer first = start(builder().handler("t", (each, context) -> watched("first", 0), settings));
+        first.enqueue(List.of(Work.of("t", "{\"t\": 1}"), Work.of("t", "{\"t\": 2}")));
+        until(() -> ended.get() == 2);
+        untilNoRoomIsUsed();
+        first.close();
+        postgres.execute("update sluice.work_limits set running = 2 where name in ('', '=1')");
+        WorkBuffer second = start(builder().handler("t", (each, context) -> watched("second", 0), settings));
+        untilRows("select name, running from sluice.work_limits", "|0");
+        second.enqueue(Work.of("t", "{\"t\": 1}"));
+        until(() -> ended.get() == 3);
+        untilNoRoomIsUsed();
+    }
 }

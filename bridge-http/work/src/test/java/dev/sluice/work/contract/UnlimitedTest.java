@@ -37,7 +37,7 @@ class UnlimitedTest extends WorkFixture {
                     }
                     try {
                         Object result = method.invoke(target, arguments);
-                        return result instanceof Connection ? proxy(Connection.class, result) : result;
+                        return method.getName().equals("getConnection") ? proxy(Connection.class, result) : result;
                     } catch (InvocationTargetException e) {
                         throw e.getCause();
                     }

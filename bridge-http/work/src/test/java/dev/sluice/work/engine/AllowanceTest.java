@@ -17,7 +17,7 @@ class AllowanceTest {
     private static final double START = 1_800_000_000;
 
     private static Used used(long running, @Nullable Double tokens, @Nullable Double refilled, double turn) {
-        return new Used("=k", running, tokens, refilled, turn, null);
+        return new Used("=k", running, tokens, refilled, turn, null, false);
     }
 
     private static Allowance fresh(Rule rule, double now) {
