@@ -44,6 +44,8 @@ class LayersTest {
             .definedBy("dev.sluice.queue.admin")
             .layer("view")
             .definedBy("dev.sluice.queue.view")
+            .layer("letters")
+            .definedBy("dev.sluice.queue.letters")
             .whereLayer("model")
             .mayNotAccessAnyLayer()
             .whereLayer("sql")
@@ -59,7 +61,9 @@ class LayersTest {
             .whereLayer("admin")
             .mayOnlyAccessLayers("model", "sql", "write", "index")
             .whereLayer("view")
-            .mayOnlyAccessLayers("model", "sql", "index");
+            .mayOnlyAccessLayers("model", "sql", "index")
+            .whereLayer("letters")
+            .mayOnlyAccessLayers("model", "sql", "transact", "admin");
 
     /** An arrow is allowed from a package to those named with it. The connectors lie on top. */
     @ArchTest

@@ -72,6 +72,21 @@ public final class MessageHeaders {
         return checked(parsed, text.isPlain() ? json : null);
     }
 
+    /**
+     * Returns these headers with a header that may be one of Sluice's own.
+     *
+     * @param value null: without the header
+     */
+    public MessageHeaders with(String name, @Nullable String value) {
+        var headers = new LinkedHashMap<>(map);
+        if (value == null) {
+            headers.remove(name);
+        } else {
+            headers.put(name, value);
+        }
+        return checked(headers, null);
+    }
+
     private static MessageHeaders checked(Map<String, String> headers, @Nullable String json) {
         if (headers.isEmpty()) {
             return NONE;

@@ -32,7 +32,7 @@ import org.slf4j.LoggerFactory;
  * <p><b>Binding to the queue.</b> The tag covers the ciphertext and the name of the queue (as additional data, UTF-8).
  * If somebody copies a ciphertext into another queue, it is not decrypted there. The tag does not cover partition,
  * transaction id and message id, because a message that is redriven from the dead letters gets new ids and keeps its
- * payload. A message never leaves its queue.
+ * payload. A redrive into another queue decrypts the payload, and encrypts it for that queue.
  *
  * <p><b>Payloads of clients.</b> Clients may push objects of the same form. If the tag verifies, the payload was
  * encrypted with our key for this queue. Otherwise it is the client's own, or damaged, or encrypted with a key that is
@@ -267,6 +267,16 @@ public final class PayloadCipher {
             sealed = SealedPayload.parse(payload);
         }
         return payload;
+    }
+
+    /** Returns whether a payload looks sealed and no configured key decrypts it. */
+    public boolean cannotOpen(String queue, byte[] stored) {
+        return SealedPayload.parse(open(queue, stored)) != null;
+    }
+
+    /** Returns whether headers look sealed and no configured key decrypts them. */
+    public boolean cannotOpen(String queue, MessageHeaders stored) {
+        return !stored.isEmpty() && cannotOpen(queue, stored.json().getBytes(UTF_8));
     }
 
     /** Decrypts a text as {@link #open(String, byte[])} does. */

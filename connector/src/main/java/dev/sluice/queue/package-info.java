@@ -57,6 +57,7 @@
  *   <li>{@code read}: pops, acknowledgements, and readers without a group.
  *   <li>{@code transact}: transactions that push and acknowledge, streams, and redrive.
  *   <li>{@code admin}: queues, groups, dead letters and retention.
+ *   <li>{@code letters}: dead letters in bulk, with {@code admin} and {@code transact}.
  *   <li>{@code view}: what a dashboard shows.
  * </ul>
  *

@@ -30,6 +30,8 @@ import org.jspecify.annotations.Nullable;
  * @param producerSub subject of the producer's token, or null
  * @param createdAt when the message was written to the queue, or the time that it brought along ({@link Origin})
  * @param failedAt when the message became a dead letter
+ * @param history failures of a work, as JSON text; null: the letter is not of a work, or the work has none
+ * @param progress what the handler of a work has reported last, as JSON text; null: nothing
  */
 @SuppressWarnings("ArrayRecordComponent") // Copies of payloads would be expensive.
 public record DeadLetter(
@@ -48,7 +50,9 @@ public record DeadLetter(
         @Nullable UUID traceId,
         @Nullable String producerSub,
         Instant createdAt,
-        Instant failedAt) {
+        Instant failedAt,
+        @Nullable String history,
+        @Nullable String progress) {
 
     static DeadLetter of(ResultSet row, PayloadCipher cipher) throws SQLException {
         return new DeadLetter(
@@ -67,6 +71,13 @@ public record DeadLetter(
                 row.getObject("trace_id", UUID.class),
                 row.getString("producer_sub"),
                 row.getTimestamp("created_at").toInstant(),
-                row.getTimestamp("failed_at").toInstant());
+                row.getTimestamp("failed_at").toInstant(),
+                opened(row, "history", cipher),
+                opened(row, "progress", cipher));
+    }
+
+    private static @Nullable String opened(ResultSet row, String column, PayloadCipher cipher) throws SQLException {
+        String stored = row.getString(column);
+        return stored == null ? null : cipher.open(row.getString("queue"), stored);
     }
 }

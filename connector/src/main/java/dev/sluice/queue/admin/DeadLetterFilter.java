@@ -1,5 +1,6 @@
 package dev.sluice.queue.admin;
 
+import dev.sluice.queue.ErrorShape;
 import java.time.Instant;
 import org.jspecify.annotations.Nullable;
 
@@ -12,6 +13,8 @@ import org.jspecify.annotations.Nullable;
  * @param from it failed at this time or later
  * @param to it failed before this time
  * @param error its error contains this text, in upper or lower case
+ * @param namespace namespace of its queue
+ * @param shape its error has this shape, see {@link ErrorShape#id}
  */
 public record DeadLetterFilter(
         @Nullable String queue,
@@ -19,8 +22,10 @@ public record DeadLetterFilter(
         @Nullable String partition,
         @Nullable Instant from,
         @Nullable Instant to,
-        @Nullable String error) {
+        @Nullable String error,
+        @Nullable String namespace,
+        @Nullable Long shape) {
 
     /** Selects all dead letters. */
-    public static final DeadLetterFilter ALL = new DeadLetterFilter(null, null, null, null, null, null);
+    public static final DeadLetterFilter ALL = new DeadLetterFilter(null, null, null, null, null, null, null, null);
 }

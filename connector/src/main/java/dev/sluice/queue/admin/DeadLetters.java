@@ -9,16 +9,18 @@ import dev.sluice.queue.sql.QueueSchema;
 import dev.sluice.queue.sql.Statements;
 import dev.sluice.queue.sql.Transactions;
 import java.sql.Connection;
+import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Lists and purges dead letters: messages that a consumer group gave up on. Retention does not delete dead letters.
- * They are deleted with their message, partition or queue.
+ * Lists and purges dead letters: messages that a consumer group gave up on. They are deleted with their message,
+ * partition or queue, and by {@link Retention} when they are old, if it is set up so.
  *
  * <p>Every method blocks until it has committed. Safe for use by many threads and by many processes on one database.
  */
@@ -28,6 +30,9 @@ public final class DeadLetters {
 
     /** Rows purged in one transaction. */
     private static final int ROWS = 1000;
+
+    /** Rows that one call of {@link #next} looks at. */
+    static final int SCANNED = 10_000;
 
     private final Transactions transactions;
     private final Transactions byIndex;
@@ -135,11 +140,51 @@ public final class DeadLetters {
      * @throws QueueException if PostgreSQL failed
      */
     public List<Long> ids(DeadLetterFilter filter, int limit) {
-        return transactions.run(
+        var ids = new ArrayList<Long>();
+        Slice slice = new Slice(List.of(), 0L);
+        while (ids.size() < limit && slice.through() != null) {
+            slice = next(filter, slice.through(), Long.MAX_VALUE, limit - ids.size());
+            ids.addAll(slice.ids());
+        }
+        return List.copyOf(ids);
+    }
+
+    /**
+     * A part of the dead letters.
+     *
+     * @param ids those that match a filter, ascending
+     * @param through the id up to which the dead letters were looked at; null: none is left
+     */
+    public record Slice(List<Long> ids, @Nullable Long through) {
+        public Slice {
+            ids = List.copyOf(ids);
+        }
+    }
+
+    /**
+     * Looks at the next dead letters in the order of their ids: at {@value #SCANNED} of them, until {@code limit} match
+     * a filter. So the call takes the same time whatever the number of dead letters.
+     *
+     * @param after the id at which the call before ended; 0: begin with the oldest
+     * @param last the greatest id that is looked at
+     * @throws QueueException if PostgreSQL failed
+     */
+    public Slice next(DeadLetterFilter filter, long after, long last, int limit) {
+        return byIndex.run(
                 "could not read the dead letters",
-                connection -> filtered(connection, "dead-letter-ids", filter)
+                connection -> filtered(connection, "next-dead-letters", filter)
+                        .set("after", after)
+                        .set("last", last)
+                        .set("scanned", SCANNED)
                         .set("limit", limit)
-                        .list(row -> row.getLong("id")));
+                        .first(DeadLetters::slice)
+                        .orElseThrow());
+    }
+
+    private static Slice slice(ResultSet row) throws SQLException {
+        Long[] ids = (Long[]) row.getArray("ids").getArray();
+        long through = row.getLong("through");
+        return new Slice(List.of(ids), row.wasNull() ? null : (Long) through);
     }
 
     /**
@@ -167,12 +212,15 @@ public final class DeadLetters {
      * @throws QueueException if PostgreSQL failed; nothing was deleted, unless the commit failed
      */
     public int purge(Collection<Long> ids) {
-        return byIndex.run(
-                "could not purge dead letters",
-                connection -> statements
-                        .on(connection, "purge-dead-letters-by-id")
-                        .set("ids", ids, Long::longValue)
-                        .execute());
+        return byIndex.run("could not purge dead letters", connection -> purge(connection, ids));
+    }
+
+    /** Deletes dead letters in a transaction of the caller, in the order of ids. Waits for running redrives. */
+    public int purge(Connection connection, Collection<Long> ids) throws SQLException {
+        return statements
+                .on(connection, "purge-dead-letters-by-id")
+                .set("ids", ids, Long::longValue)
+                .execute();
     }
 
     /**
@@ -184,21 +232,35 @@ public final class DeadLetters {
      */
     public long purge(DeadLetterFilter filter) {
         requireNonNull(filter, "filter");
-        long newest = transactions.run(
-                "could not read the dead letters",
-                connection -> statements
-                        .on(connection, "newest-dead-letter")
-                        .first(row -> row.getLong("id"))
-                        .orElse(0L));
-        return transactions.repeat(
-                "could not purge dead letters",
-                connection -> filtered(connection, "purge-dead-letters", filter)
-                        .set("max_id", newest)
-                        .set("limit", ROWS)
-                        .execute());
+        long newest = transactions.run("could not read the dead letters", this::newest);
+        long purged = 0;
+        Slice slice = new Slice(List.of(), 0L);
+        while (slice.through() != null) {
+            slice = next(filter, slice.through(), newest, ROWS);
+            purged += slice.ids().isEmpty() ? 0 : purge(slice.ids());
+        }
+        return purged;
     }
 
-    private long count(Connection connection, DeadLetterFilter filter) throws SQLException {
+    /** Returns the id of the newest dead letter, in a transaction of the caller; 0: there is none. */
+    public long newest(Connection connection) throws SQLException {
+        return statements
+                .on(connection, "newest-dead-letter")
+                .first(row -> row.getLong("id"))
+                .orElse(0L);
+    }
+
+    /** Returns how many of these dead letters exist, in a transaction of the caller. */
+    public long count(Connection connection, Collection<Long> ids) throws SQLException {
+        return statements
+                .on(connection, "count-dead-letters-by-id")
+                .set("ids", ids, Long::longValue)
+                .first(row -> row.getLong("letters"))
+                .orElse(0L);
+    }
+
+    /** Returns how many dead letters match a filter, in a transaction of the caller. */
+    public long count(Connection connection, DeadLetterFilter filter) throws SQLException {
         return filtered(connection, "count-dead-letters", filter)
                 .first(row -> row.getLong("letters"))
                 .orElse(0L);
@@ -212,6 +274,8 @@ public final class DeadLetters {
                 .set("partition", filter.partition())
                 .set("from", filter.from())
                 .set("to", filter.to())
-                .set("error", filter.error());
+                .set("error", filter.error())
+                .set("namespace", filter.namespace())
+                .set("shape", filter.shape());
     }
 }

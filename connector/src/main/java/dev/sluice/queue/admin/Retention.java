@@ -18,8 +18,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Deletes expired messages by the options of their queue, unused rows ({@link UnusedRows}), and the rows of deleted
- * queues, deleted partitions and cleared messages.
+ * Deletes expired messages by the options of their queue, old dead letters, unused rows ({@link UnusedRows}), and the
+ * rows of deleted queues, deleted partitions and cleared messages.
  *
  * <p>A sweep consists of short transactions, called steps. There are two kinds of steps for messages:
  *
@@ -64,13 +64,19 @@ public final class Retention {
     private final TailAdvance tailAdvance;
     private final UnusedRows unusedRows;
     private final String lockKey;
+    private final Duration deadLetters;
     private final RetentionListener listener;
 
     /**
      * Makes the retention of a schema that {@link QueueSchema} has brought up to date, with {@link #IDLE_PARTITIONS}.
      */
     public Retention(DataSource dataSource, String schema) {
-        this(dataSource, schema, IDLE_PARTITIONS, (queue, aged, completed, waitedTooLong) -> {});
+        this(dataSource, schema, IDLE_PARTITIONS, Duration.ZERO, (queue, aged, completed, waitedTooLong) -> {});
+    }
+
+    /** Makes the same, with other times for partitions; dead letters stay. */
+    public Retention(DataSource dataSource, String schema, Duration idlePartitions, RetentionListener listener) {
+        this(dataSource, schema, idlePartitions, Duration.ZERO, listener);
     }
 
     /**
@@ -78,10 +84,17 @@ public final class Retention {
      *
      * @param idlePartitions how long a partition must be empty and without pushes before it is deleted; zero: empty
      *     partitions stay
+     * @param deadLetters how long dead letters stay after they failed; zero: until somebody deletes them
      * @param listener is told what was deleted
      */
-    public Retention(DataSource dataSource, String schema, Duration idlePartitions, RetentionListener listener) {
+    public Retention(
+            DataSource dataSource,
+            String schema,
+            Duration idlePartitions,
+            Duration deadLetters,
+            RetentionListener listener) {
         this.listener = listener;
+        this.deadLetters = deadLetters;
         this.transactions = Transactions.byIndex(dataSource);
         this.statements = Statements.read("retention.sql", schema);
         this.pages = new PartitionPages(transactions, schema, PAGE);
@@ -147,7 +160,7 @@ public final class Retention {
         private Counts messages = Counts.NONE;
         private Counts ofQueue = Counts.NONE;
         private long segments;
-        private long deadLetters;
+        private long deadLettersDeleted;
         private long scheduled;
         /** Whether the sweep must end: its thread is interrupted, or another process runs a sweep. */
         private boolean stopped;
@@ -156,6 +169,7 @@ public final class Retention {
             for (String queue : queuesWithLimits()) {
                 deleteExpired(queue);
             }
+            deleteOldDeadLetters();
             deleteUnusedRows();
             deleteRemains();
             return new RetentionResult(
@@ -165,7 +179,7 @@ public final class Retention {
                     messages.completed(),
                     messages.waitedTooLong(),
                     segments,
-                    deadLetters,
+                    deadLettersDeleted,
                     scheduled);
         }
 
@@ -232,6 +246,24 @@ public final class Retention {
                 Thread.sleep(LOCKED_PAUSE_MS);
             } catch (InterruptedException e) {
                 Thread.currentThread().interrupt();
+            }
+        }
+
+        /** Deletes the dead letters that are too old. The oldest have the smallest ids. */
+        private void deleteOldDeadLetters() {
+            if (deadLetters.isZero()) {
+                return;
+            }
+            long total = repeat(
+                    "could not delete old dead letters",
+                    connection -> statements
+                            .on(connection, "delete-old-dead-letters")
+                            .set("kept_s", deadLetters.toSeconds())
+                            .set("rows", UnusedRows.ROWS)
+                            .execute());
+            deadLettersDeleted += total;
+            if (total > 0) {
+                log.info("Retention deleted old dead letters deadLetters={}", total);
             }
         }
 
@@ -305,7 +337,7 @@ public final class Retention {
         /** Deletes the invisible rows of partitions. */
         private void deleteRemains(List<Long> partitions) {
             segments += deleteAll(partitions, "delete-segments", SEGMENTS);
-            deadLetters += deleteAll(partitions, "delete-dead-letters-of-deleted", ROWS);
+            deadLettersDeleted += deleteAll(partitions, "delete-dead-letters-of-deleted", ROWS);
             scheduled += deleteAll(partitions, "delete-scheduled-of-deleted", ROWS);
             deleteAll(partitions, "delete-hashes", HASHES);
             deleteAll(partitions, "delete-traces-of-deleted", ROWS);

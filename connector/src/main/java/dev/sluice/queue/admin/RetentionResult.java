@@ -11,7 +11,7 @@ package dev.sluice.queue.admin;
  * @param waitedTooLong messages older than {@code maxWaitTimeSeconds} that some group has not completed, and the
  *     messages before them
  * @param segments rows of {@code segments}, including those of queues, partitions and messages deleted by hand
- * @param deadLetters dead letters of deleted partitions
+ * @param deadLetters dead letters of deleted partitions, and old ones
  * @param scheduled scheduled messages of deleted partitions
  */
 public record RetentionResult(

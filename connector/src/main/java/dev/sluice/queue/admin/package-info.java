@@ -8,8 +8,9 @@
  *   <li>{@link Queues} configures queues, and deletes queues, partitions and messages.
  *   <li>{@link ConsumerGroups} lists groups with their lag, moves their positions, and deletes groups.
  *   <li>{@link DeadLetters} lists and purges dead letters. ({@link dev.sluice.queue.transact.Redrive} pushes them
- *       again.)
- *   <li>{@link Retention} deletes expired messages, unused rows, and the rows of everything that was deleted.
+ *       again, and the package {@code letters} does so in bulk.)
+ *   <li>{@link Retention} deletes expired messages, old dead letters, unused rows, and the rows of everything that was
+ *       deleted.
  *   <li>{@link PushRule} tells a bridge which queues are encrypted or full, before it accepts a push.
  *   <li>{@link SharedSwitches} keeps switches that all bridges of a schema share, such as maintenance.
  *   <li>{@link KnownTopics} keeps the number of partitions of each topic that a sink task reads.

@@ -1,5 +1,6 @@
 package dev.sluice.queue.read;
 
+import dev.sluice.queue.ErrorShape;
 import dev.sluice.queue.sql.Statements;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -14,7 +15,8 @@ final class DeadLetterBatch {
     private final Statements statements;
     private final List<Letter> letters = new ArrayList<>();
 
-    private record Letter(long queueId, long partitionId, long seq, String group, String error, int retries) {}
+    private record Letter(
+            long queueId, long partitionId, long seq, String group, String error, ErrorShape shape, int retries) {}
 
     DeadLetterBatch(Statements statements) {
         this.statements = statements;
@@ -27,7 +29,7 @@ final class DeadLetterBatch {
      * @param retries how often the message was delivered after the first time
      */
     void add(long queueId, long partitionId, long seq, String group, String error, int retries) {
-        letters.add(new Letter(queueId, partitionId, seq, group, error, retries));
+        letters.add(new Letter(queueId, partitionId, seq, group, error, ErrorShape.of(error), retries));
     }
 
     /** Copies the messages that were added, and forgets them. If a message is deleted, no dead letter is written. */
@@ -42,6 +44,8 @@ final class DeadLetterBatch {
                 .set("seqs", letters, Letter::seq)
                 .setTexts("groups", letters, Letter::group)
                 .setTexts("errors", letters, Letter::error)
+                .setTexts("shapes", letters, letter -> letter.shape().text())
+                .set("shape_ids", letters, letter -> letter.shape().id())
                 .setInts("retries", letters, Letter::retries)
                 .execute();
         letters.clear();

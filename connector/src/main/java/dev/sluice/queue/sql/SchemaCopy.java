@@ -36,6 +36,7 @@ public final class SchemaCopy {
             "pending_subscriptions_across",
             "cursors",
             "dead_letters",
+            "dead_letter_jobs",
             "deletions",
             "scheduled",
             "parked",

@@ -11,7 +11,8 @@
  *       acknowledgements. A duplicate message or a rejected acknowledgement rolls back all of it.
  *   <li>{@link dev.sluice.queue.transact.TransactionExecutor} also runs a cycle of a stream, by the steps of
  *       {@code StreamSteps}.
- *   <li>{@link dev.sluice.queue.transact.Redrive} pushes the messages of dead letters and removes the letters.
+ *   <li>{@link dev.sluice.queue.transact.Redrive} pushes the messages of dead letters and removes the letters. The
+ *       letter of a work becomes a work again: {@code WorkReplay}.
  * </ul>
  *
  * <h2>Streams</h2>

@@ -71,11 +71,13 @@ where c.group_id = any (array[back.group_id]) and c.partition_id = back.partitio
 -- Copies messages into the dead letters.
 insert into sluice.dead_letters
   (queue_id, partition_id, partition_name, seq, group_name, message_id, transaction_id, payload, trace_id, producer_sub, error, retries, created_at,
-   headers)
+   headers, error_shape, shape_id)
 select dead.queue_id, dead.partition_id, p.name, dead.seq, dead.group_name, s.ids[at.i], s.transaction_ids[at.i], s.payloads[at.i],
-       s.trace_ids[at.i], s.producer_subs[at.i], dead.error, dead.retries, coalesce(s.created_ats[at.i], s.created_at), s.headers[at.i]
-from unnest(:queues::bigint[], :partitions::bigint[], :seqs::bigint[], :groups::text[], :errors::text[], :retries::integer[])
-  as dead (queue_id, partition_id, seq, group_name, error, retries)
+       s.trace_ids[at.i], s.producer_subs[at.i], dead.error, dead.retries, coalesce(s.created_ats[at.i], s.created_at), s.headers[at.i],
+       dead.shape, dead.shape_id
+from unnest(:queues::bigint[], :partitions::bigint[], :seqs::bigint[], :groups::text[], :errors::text[], :retries::integer[],
+            :shapes::text[], :shape_ids::bigint[])
+  as dead (queue_id, partition_id, seq, group_name, error, retries, shape, shape_id)
 cross join lateral (select p.name from sluice.partitions p where p.id = dead.partition_id offset 0) p
 cross join lateral (
   select * from sluice.segments s

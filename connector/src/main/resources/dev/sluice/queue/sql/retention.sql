@@ -134,6 +134,15 @@ using (
 ) old
 where s.partition_id = any (array[old.partition_id]) and s.first_seq = old.first_seq;
 
+-- name: delete-old-dead-letters
+-- Deletes those of the :rows oldest dead letters that failed too long ago. Looks no further: the ids of dead letters are
+-- in the order of time. Skips locked rows.
+delete from sluice.dead_letters where id = any (array(
+  select old.id
+  from (select l.id, l.failed_at from sluice.dead_letters l where l.id > 0 order by l.id limit :rows for update skip locked) old
+  where old.failed_at < now() - :kept_s * interval '1 second'
+));
+
 -- name: delete-dead-letters-of-deleted
 -- This statement and the next three delete rows of deleted partitions, at most :rows. They skip locked rows.
 delete from sluice.dead_letters where id = any (array(

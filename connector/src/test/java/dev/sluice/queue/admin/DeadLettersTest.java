@@ -10,6 +10,7 @@ import dev.sluice.queue.AdministrationFixture;
 import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.PopResult;
 import dev.sluice.queue.PopTarget;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
@@ -40,7 +41,7 @@ class DeadLettersTest {
     }
 
     private static DeadLetterFilter ofQueue(String queue) {
-        return new DeadLetterFilter(queue, null, null, null, null, null);
+        return new DeadLetterFilter(queue, null, null, null, null, null, null, null);
     }
 
     @Test
@@ -103,12 +104,16 @@ class DeadLettersTest {
         sluice.postgres.execute("update sluice.dead_letters set error = '100% Timeout' where transaction_id = 't3'");
         assertThat(ids(ofQueue("q"))).hasSize(3);
         assertThat(ids(ofQueue("none"))).isEmpty();
-        assertThat(ids(new DeadLetterFilter(null, "h", null, null, null, null))).hasSize(1);
-        assertThat(ids(new DeadLetterFilter(null, null, "o", null, null, null))).containsExactly("t3");
-        assertThat(ids(new DeadLetterFilter(null, null, null, null, null, "0% timeOUT")))
+        assertThat(ids(new DeadLetterFilter(null, "h", null, null, null, null, null, null)))
+                .hasSize(1);
+        assertThat(ids(new DeadLetterFilter(null, null, "o", null, null, null, null, null)))
                 .containsExactly("t3");
-        assertThat(ids(new DeadLetterFilter(null, null, null, null, null, "%"))).containsExactly("t3");
-        assertThat(ids(new DeadLetterFilter("q", "g", "p", null, null, "brok"))).containsExactly("t1");
+        assertThat(ids(new DeadLetterFilter(null, null, null, null, null, "0% timeOUT", null, null)))
+                .containsExactly("t3");
+        assertThat(ids(new DeadLetterFilter(null, null, null, null, null, "%", null, null)))
+                .containsExactly("t3");
+        assertThat(ids(new DeadLetterFilter("q", "g", "p", null, null, "brok", null, null)))
+                .containsExactly("t1");
     }
 
     @Test
@@ -116,9 +121,9 @@ class DeadLettersTest {
         deadLetter("g", "p", "t1", "t2", "t3");
         List<DeadLetter> all = letters.list(DeadLetterFilter.ALL, 10, 0, null).letters();
         Instant second = all.get(1).failedAt();
-        assertThat(ids(new DeadLetterFilter(null, null, null, second, null, null)))
+        assertThat(ids(new DeadLetterFilter(null, null, null, second, null, null, null, null)))
                 .containsExactly("t3", "t2");
-        assertThat(ids(new DeadLetterFilter(null, null, null, null, second, null)))
+        assertThat(ids(new DeadLetterFilter(null, null, null, null, second, null, null, null)))
                 .containsExactly("t1");
     }
 
@@ -144,11 +149,28 @@ class DeadLettersTest {
                        retries, created_at
                 from sluice.dead_letters, generate_series(1, 1500) where group_name = 'g'
                 """);
-        long others = letters.count(new DeadLetterFilter(null, "h", null, null, null, null));
-        assertThat(letters.purge(new DeadLetterFilter("q", "g", null, null, null, null)))
+        long others = letters.count(new DeadLetterFilter(null, "h", null, null, null, null, null, null));
+        assertThat(letters.purge(new DeadLetterFilter("q", "g", null, null, null, null, null, null)))
                 .isEqualTo(3002);
         assertThat(letters.count(DeadLetterFilter.ALL)).isEqualTo(others);
         assertThat(letters.purge(DeadLetterFilter.ALL)).isEqualTo(others);
         assertThat(letters.purge(DeadLetterFilter.ALL)).isZero();
+    }
+
+    @Test
+    void areDeletedByTheirAgeIfRetentionIsSetUpSo() {
+        deadLetter("g", "p", "t1", "t2", "t3");
+        sluice.postgres.execute("update sluice.dead_letters set failed_at = now() - interval '30 days'"
+                + " where transaction_id <> 't3'");
+        assertThat(sluice.retention.sweep().deadLetters()).isZero();
+        assertThat(ids(DeadLetterFilter.ALL)).hasSize(3);
+        var retention = new Retention(
+                sluice.postgres.dataSource(),
+                "sluice",
+                Retention.IDLE_PARTITIONS,
+                Duration.ofDays(29),
+                (queue, aged, completed, waited) -> {});
+        assertThat(retention.sweep().deadLetters()).isEqualTo(2);
+        assertThat(ids(DeadLetterFilter.ALL)).containsExactly("t3");
     }
 }

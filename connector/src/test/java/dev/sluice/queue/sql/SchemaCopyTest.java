@@ -104,6 +104,8 @@ class SchemaCopyTest {
                 + "insert into sluice.work_cancels (queue_id, message_id) values (1, gen_random_uuid());"
                 + "insert into sluice.work_ends (queue_id, message_id) values (1, gen_random_uuid());"
                 + "insert into sluice.work_minutes values (1, now(), gen_random_uuid(), 1, 0, 0, 1, 9, '{4}', '{1}');"
+                + "insert into sluice.dead_letter_jobs (action, letters, last_letter, total)"
+                + " values ('delete', '{1,2}', 2, 2);"
                 + "insert into sluice.work_progress (queue_id, message_id, report) values (1, gen_random_uuid(), '{}');"
                 + "insert into sluice.work_latest (queue_id, conflates, key, message_id, partition_id, first_at)"
                 + " values (1, true, 'k', gen_random_uuid(), 1, now());"

@@ -8,6 +8,7 @@ import dev.sluice.queue.Acknowledgement;
 import dev.sluice.queue.Acknowledgement.Verdict;
 import dev.sluice.queue.Message;
 import dev.sluice.queue.Messages;
+import dev.sluice.queue.PayloadCipher;
 import dev.sluice.queue.PopRequest;
 import dev.sluice.queue.PopResult;
 import dev.sluice.queue.PopTarget;
@@ -140,5 +141,67 @@ class RedriveTest {
                 .hasMessage("at most 1000 dead letters, were 1001");
         assertThat(redrive.run(Collections.nCopies(Redrive.MAX_LETTERS, 1L)).verdicts())
                 .hasSize(Redrive.MAX_LETTERS);
+    }
+
+    /** Large letters are moved in several transactions. One that exceeds the limit is moved alone. */
+    @Test
+    void aTransactionHoldsFewBytes() {
+        bury(5);
+        postgres.execute("update sluice.dead_letters set payload = '\"' || repeat('x', 98) || '\"'");
+        var transactions = new ArrayList<Integer>();
+        try (var small = new Redrive(postgres.dataSource(), QueueWriterConfig.DEFAULTS, 150)) {
+            Redrive.Step step = small.step(List.of(1L, 2L, 3L, 4L, 5L), null, (connection, done) -> {
+                        transactions.add(done.verdicts().size());
+                        return true;
+                    })
+                    .orElseThrow();
+            assertThat(step.verdicts().keySet()).containsExactly(1L, 2L);
+            assertThat(left()).containsExactly("3", "4", "5");
+            assertThat(small.run(List.of(5L, 9L, 3L, 4L)).verdicts())
+                    .containsExactly(
+                            Redrive.Verdict.MOVED, Redrive.Verdict.GONE, Redrive.Verdict.MOVED, Redrive.Verdict.MOVED);
+        }
+        assertThat(transactions).containsExactly(2);
+        assertThat(left()).isEmpty();
+    }
+
+    @Test
+    void whatIsAddedRollsBackTheMove() {
+        bury(1);
+        assertThat(redrive.step(List.of(1L), null, (connection, done) -> false)).isEmpty();
+        assertThat(left()).containsExactly("1");
+        assertThat(postgres.query("select count(*) from sluice.messages")).containsExactly("1");
+    }
+
+    /** Nothing becomes readable by a redrive: an encrypted letter goes to an encrypted queue, encrypted for it. */
+    @Test
+    void anEncryptedLetterGoesToAnEncryptedQueueOnly() {
+        PayloadCipher cipher = PayloadCipher.of("test:" + "0f".repeat(32), null);
+        bury(2);
+        writer.write(List.of(Messages.message("clear", "p", "t", "1")), List.of());
+        writer.write(List.of(Messages.message("other", "p", "t", "1")), List.of());
+        postgres.execute("update sluice.queues set encryption_enabled = true where name in ('q', 'other')");
+        var config = new QueueWriterConfig("sluice", QueueWriterConfig.DEFAULTS.dedupWindow(), 1_000, cipher);
+        try (var encrypting = new Redrive(postgres.dataSource(), config)) {
+            assertThat(encrypting
+                            .step(List.of(1L), "clear", (connection, done) -> true)
+                            .orElseThrow()
+                            .refusals())
+                    .containsEntry(1L, "it is encrypted, and queue clear is not");
+            assertThat(encrypting
+                            .step(List.of(1L, 2L), "other", (connection, done) -> true)
+                            .orElseThrow()
+                            .count(Redrive.Verdict.MOVED))
+                    .isEqualTo(2);
+            assertThat(encrypting
+                            .step(List.of(1L), "nowhere", (connection, done) -> true)
+                            .orElseThrow()
+                            .verdicts())
+                    .containsEntry(1L, Redrive.Verdict.GONE);
+        }
+        List<String> stored = postgres.query(
+                "select payload from sluice.messages where queue = 'other' and transaction_id like 'dlq:%' order by seq");
+        assertThat(stored).hasSize(2).allSatisfy(payload -> assertThat(payload).startsWith("{\"encrypted\":"));
+        assertThat(cipher.open("other", stored.get(0))).isEqualTo("{\"tx\":\"t1\"}");
     }
 }

@@ -22,7 +22,6 @@ import dev.sluice.bridge.http.Parameters;
 import dev.sluice.bridge.http.Request;
 import dev.sluice.bridge.http.RequestBodies;
 import dev.sluice.bridge.http.Route;
-import dev.sluice.bridge.http.TimeRange;
 import dev.sluice.bridge.json.JsonOutput;
 import dev.sluice.bridge.limits.RequestMemory;
 import dev.sluice.bridge.repositories.DatabaseExecutor;
@@ -37,7 +36,6 @@ import dev.sluice.queue.read.Queue;
 import dev.sluice.queue.transact.Redrive;
 import java.io.IOException;
 import java.time.Instant;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.OptionalLong;
@@ -86,8 +84,8 @@ public final class DeadLetterEndpoints {
     }
 
     /**
-     * {@code GET /api/v1/dlq?queue=&consumerGroup=&partition=&from=&to=&error=&limit=100&offset=0}: newest failure
-     * first.
+     * {@code GET /api/v1/dlq?queue=&namespace=&consumerGroup=&partition=&shape=&error=&from=&to=&limit=100&offset=0}:
+     * newest failure first.
      *
      * <pre>{@code
      * {"messages": [{"deadLetterId": 7, "id": "…", "transactionId": "o-1", "partitionId": "…", "queue": "orders",
@@ -99,12 +97,13 @@ public final class DeadLetterEndpoints {
      * }</pre>
      *
      * {@code retryCount} is the number of redeliveries before. {@code data} is the payload byte for byte, decrypted if
-     * there is a key. {@code headers} follows {@code producerSub} if the message has headers. {@code limit} is at most
-     * 1000, and a page ends early at 16 MiB, or at 1/24 of the heap. The next page starts at {@code nextCursor}, or at
-     * {@code nextOffset} for clients that count rows; both are null on the last page.
+     * there is a key. {@code headers} follows {@code producerSub} if the message has headers. The letter of a work has
+     * {@code history} and {@code progress}, if there is any. {@code limit} is at most 1000, and a page ends early at 16
+     * MiB, or at 1/24 of the heap. The next page starts at {@code nextCursor}, or at {@code nextOffset} for clients
+     * that count rows; both are null on the last page.
      */
     private CompletableFuture<Answer> list(Request request) {
-        DeadLetterFilter filter = filter(request);
+        DeadLetterFilter filter = DeadLetterFilters.inQuery(request);
         RequestMemory.Claim memory = bodies.memory().claim(request.jetty());
         PageRequest page = PageRequest.of(request, "dlq", USUAL_LIMIT, MAX_LIMIT, 2);
         return executor.read(() -> {
@@ -127,32 +126,17 @@ public final class DeadLetterEndpoints {
     private static long expectedBytes(DeadLetters.Page page) {
         long bytes = 0;
         for (DeadLetter letter : page.letters()) {
-            bytes += LETTER_BYTES + letter.payload().length + letter.headers().storedBytes();
+            bytes += LETTER_BYTES
+                    + letter.payload().length
+                    + letter.headers().storedBytes()
+                    + length(letter.history())
+                    + length(letter.progress());
         }
         return bytes;
     }
 
-    private static DeadLetterFilter filter(Request request) {
-        return inOrder(new DeadLetterFilter(
-                Parameters.queueInQuery(request),
-                Parameters.nameInQuery(request, "consumerGroup"),
-                Parameters.nameInQuery(request, "partition"),
-                Parameters.timeInQuery(request, "from"),
-                Parameters.timeInQuery(request, "to"),
-                storable(Parameters.textInQuery(request, "error"))));
-    }
-
-    private static DeadLetterFilter inOrder(DeadLetterFilter filter) {
-        TimeRange.requireOrder(filter.from(), filter.to());
-        return filter;
-    }
-
-    /** PostgreSQL cannot store a text with U+0000. */
-    private static @Nullable String storable(@Nullable String error) {
-        if (error != null && error.indexOf(0) >= 0) {
-            throw badRequest("error must not contain U+0000");
-        }
-        return error;
+    private static int length(@Nullable String json) {
+        return json == null ? 0 : 2 * json.length();
     }
 
     private static JsonOutput write(DeadLetters.Page page, PageRequest asked) {
@@ -185,6 +169,12 @@ public final class DeadLetterEndpoints {
         if (!letter.headers().isEmpty()) {
             out.name("headers").json(letter.headers().json());
         }
+        if (letter.history() != null) {
+            out.name("history").json(letter.history());
+        }
+        if (letter.progress() != null) {
+            out.name("progress").json(letter.progress());
+        }
         out.field("createdAt", AdminJson.time(letter.createdAt()));
         out.field("failedAt", AdminJson.time(letter.failedAt())).endObject();
     }
@@ -193,69 +183,16 @@ public final class DeadLetterEndpoints {
     private record Selection(List<Long> ids, @Nullable DeadLetterFilter filter, int limit) {
         static Selection parse(byte[] body, int maxDepth, RequestMemory.Claim memory) {
             JsonRequest json = JsonRequest.parse(body, maxDepth, memory);
+            DeadLetterFilters.requireOne(json);
             JsonNode ids = json.value("ids");
             JsonNode filter = json.value("filter");
-            boolean all = json.flag("all", false);
-            int given = (ids == null ? 0 : 1) + (filter == null ? 0 : 1) + (all ? 1 : 0);
-            if (given != 1) {
-                throw badRequest("one of an ids array, a filter object and \"all\": true is required");
-            }
             int limit = (int) json.number("limit", USUAL_LIMIT, 1, Redrive.MAX_LETTERS);
             if (ids != null) {
-                return new Selection(ids(ids), null, limit);
+                return new Selection(DeadLetterFilters.ids(ids, Redrive.MAX_LETTERS), null, limit);
             }
-            return new Selection(List.of(), filter == null ? DeadLetterFilter.ALL : filter(filter), limit);
+            return new Selection(
+                    List.of(), filter == null ? DeadLetterFilter.ALL : DeadLetterFilters.inBody(filter), limit);
         }
-
-        private static List<Long> ids(JsonNode array) {
-            if (!array.isArray()) {
-                throw badRequest("ids must be an array");
-            }
-            if (array.size() > Redrive.MAX_LETTERS) {
-                throw badRequest("ids must be at most " + Redrive.MAX_LETTERS);
-            }
-            var ids = new ArrayList<Long>();
-            for (JsonNode id : array) {
-                if (!id.isIntegralNumber() || !id.canConvertToLong()) {
-                    throw badRequest("ids must be whole numbers, element " + ids.size() + " is not");
-                }
-                ids.add(id.longValue());
-            }
-            return ids;
-        }
-
-        private static DeadLetterFilter filter(JsonNode object) {
-            if (!object.isObject()) {
-                throw badRequest("filter must be an object");
-            }
-            var json = new JsonRequest(object);
-            var filter = inOrder(new DeadLetterFilter(
-                    queue(json),
-                    name(json, "consumerGroup"),
-                    name(json, "partition"),
-                    json.time("from"),
-                    json.time("to"),
-                    storable(json.text("error"))));
-            return refuseEmpty(
-                    filter, "a filter with nothing in it means all dead letters: say \"all\": true for that");
-        }
-
-        private static @Nullable String queue(JsonRequest json) {
-            String name = json.text("queue");
-            return name == null ? null : Parameters.queueName("queue", name);
-        }
-
-        private static @Nullable String name(JsonRequest json, String field) {
-            String name = json.text(field);
-            return name == null ? null : Parameters.name(field, name);
-        }
-    }
-
-    private static DeadLetterFilter refuseEmpty(DeadLetterFilter filter, String error) {
-        if (filter.equals(DeadLetterFilter.ALL)) {
-            throw badRequest(error);
-        }
-        return filter;
     }
 
     /**
@@ -288,6 +225,17 @@ public final class DeadLetterEndpoints {
         }
     }
 
+    private Redrive.Step redriveOne(long id) {
+        try {
+            Redrive.Step step =
+                    redrive.step(List.of(id), null, (connection, done) -> true).orElseThrow();
+            wake.accept(step.queues());
+            return step;
+        } finally {
+            redrive.close();
+        }
+    }
+
     private Answer redrive(Selection selection) {
         DeadLetterFilter filter = selection.filter();
         List<Long> ids = filter == null ? selection.ids() : deadLetters.ids(filter, selection.limit());
@@ -298,7 +246,10 @@ public final class DeadLetterEndpoints {
             results.addObject().put("deadLetterId", ids.get(i)).put("verdict", name(verdicts.get(i)));
         }
         for (Redrive.Verdict verdict : Redrive.Verdict.values()) {
-            answer.put(name(verdict), verdicts.stream().filter(verdict::equals).count());
+            long count = verdicts.stream().filter(verdict::equals).count();
+            if (verdict != Redrive.Verdict.REFUSED || count > 0) { // Only works are refused.
+                answer.put(name(verdict), count);
+            }
         }
         answer.put("remaining", filter == null ? null : (Long) deadLetters.count(filter));
         return Answer.json(OK, answer);
@@ -313,10 +264,11 @@ public final class DeadLetterEndpoints {
      * letters. Answers {@code {"purged": 3}}.
      */
     private CompletableFuture<Answer> purge(Request request) {
-        DeadLetterFilter filter = filter(request);
+        DeadLetterFilter filter = DeadLetterFilters.inQuery(request);
         if (Parameters.flagInQuery(request, "all", false) != filter.equals(DeadLetterFilter.ALL)) {
             throw badRequest(
-                    "either a filter (queue, consumerGroup, partition, from, to, error) or all=true is required");
+                    "either a filter (queue, namespace, consumerGroup, partition, shape, error, from, to) or all=true is"
+                            + " required");
         }
         return executor.write(() -> Answer.json(OK, object().put("purged", deadLetters.purge(filter))));
     }
@@ -325,7 +277,7 @@ public final class DeadLetterEndpoints {
      * {@code POST /api/v1/messages/:partitionId/:transactionId/retry}: moves a dead message back to the end of its
      * partition, once, and removes the dead letters that all groups have of it. Answers {@code {"success": true,
      * "partitionId": "…", "transactionId": "o-1", "message": "Message queued again", "verdict": "moved"}}; 404 if the
-     * message has no dead letter.
+     * message has no dead letter, 409 if it is a work whose idempotency key another work has.
      */
     private CompletableFuture<Answer> retry(Request request) {
         OptionalLong partition = Parameters.partitionInPath(request);
@@ -333,18 +285,20 @@ public final class DeadLetterEndpoints {
         return executor.write(() -> {
             List<Long> ids =
                     partition.isEmpty() ? List.of() : deadLetters.idsOfMessage(partition.getAsLong(), transactionId);
-            Redrive.Verdict verdict = ids.isEmpty()
-                    ? Redrive.Verdict.GONE
-                    : redrive(ids.subList(0, 1)).get(0);
-            if (verdict == Redrive.Verdict.GONE) {
+            Redrive.Step step = ids.isEmpty() ? null : redriveOne(ids.get(0));
+            if (step == null || step.count(Redrive.Verdict.GONE) > 0) {
                 return AdminJson.failure(NOT_FOUND, "Message not found among the dead letters");
+            }
+            if (!step.refusals().isEmpty()) {
+                return AdminJson.failure(
+                        CONFLICT, "The dead letter stays: " + step.refusals().get(ids.get(0)));
             }
             int unused = deadLetters.purge(ids);
             return Answer.json(
                     OK,
                     about(partition, transactionId)
                             .put("message", "Message queued again")
-                            .put("verdict", name(verdict)));
+                            .put("verdict", name(step.verdicts().firstEntry().getValue())));
         });
     }
 
@@ -362,7 +316,7 @@ public final class DeadLetterEndpoints {
                             ? new JsonRequest(object())
                             : JsonRequest.parse(bytes, bodies.limits().depth(), memory);
                     String group = json.text("consumerGroup");
-                    String error = storable(json.text("error"));
+                    String error = DeadLetterFilters.storable(json.text("error"));
                     return new Acknowledgement(
                             group == null || group.isEmpty()
                                     ? PopTarget.DEFAULT_GROUP

@@ -4,6 +4,7 @@ import dev.sluice.queue.LimitKey;
 import dev.sluice.queue.Message;
 import dev.sluice.queue.MessageHeaders;
 import dev.sluice.queue.PriorityLane;
+import dev.sluice.queue.WorkHeaders;
 import dev.sluice.work.HandlerSettings;
 import dev.sluice.work.Hooks;
 import dev.sluice.work.Work;
@@ -35,7 +36,7 @@ final class Begun implements Run {
     static final String DEADLINE_HEADER = Types.DEADLINE_HEADER;
 
     /** The priority of a work with a key, unless it is normal. Those of works without a key are in their partitions. */
-    static final String PRIORITY_HEADER = "sluice.work-priority";
+    static final String PRIORITY_HEADER = WorkHeaders.PRIORITY;
 
     private enum Phase {
         WAITING,
@@ -61,8 +62,8 @@ final class Begun implements Run {
             long snoozes,
             @Nullable String errors,
             @Nullable String report) {
-        static History first(ClaimHold claim, boolean closes) {
-            return new History(claim, closes, claim.limited(), 0, 0, 0, null, null);
+        static History first(ClaimHold claim, boolean closes, @Nullable String errors, @Nullable String report) {
+            return new History(claim, closes, claim.limited(), 0, 0, 0, errors, report);
         }
     }
 
@@ -204,12 +205,17 @@ final class Begun implements Run {
 
     @Override
     public Instant createdAt() {
-        return message.createdAt();
+        return Replays.bornAt(message);
     }
 
     @Nullable
     String idempotencyKey() {
-        return message.headers().get(KEY_HEADER);
+        return header(KEY_HEADER);
+    }
+
+    @Nullable
+    String header(String name) {
+        return message.headers().get(name);
     }
 
     @Nullable

@@ -51,6 +51,7 @@ final class Claims {
     private final LongSupplier nanos;
     private final Reports reports;
     private final Events events;
+    private final Replays replays;
     private final PayloadCipher cipher;
     private final LimitedClaims limited;
 
@@ -68,6 +69,7 @@ final class Claims {
         this.reports = reports;
         this.nanos = nanos;
         this.cipher = settings.cipher();
+        this.replays = new Replays(tables, cipher);
         this.limited = new LimitedClaims(tables, settings, owner);
     }
 
@@ -195,11 +197,7 @@ final class Claims {
                 items.clear();
                 Rows rows = finder.find(connection, ids);
                 items.addAll(rows.items());
-                Map<UUID, String> earlier = reports.load(
-                        connection,
-                        state,
-                        items.stream().map(each -> each.message().id()).toList());
-                List<Begun> begun = begun(type, rows, ids, earlier);
+                List<Begun> begun = begun(type, rows, ids, earlier(connection, state, rows));
                 List<Ended> ended = refused(connection, state, begun);
                 Set<Begun> refused = ended.stream().map(Ended::begun).collect(Collectors.toSet());
                 List<Begun> works = begun.stream()
@@ -288,11 +286,22 @@ final class Claims {
         }
     }
 
-    private List<Begun> begun(HandledType type, Rows rows, List<UUID> ids, Map<UUID, String> earlier) {
+    /** What is known of works by their ids: the failures before they were put back, and their reports. */
+    private record Earlier(Map<UUID, String> histories, Map<UUID, String> reports) {}
+
+    private Earlier earlier(Connection connection, TypeRows.State state, Rows rows) throws SQLException {
+        List<UUID> replayed = replays.among(rows.items(), rows.taken());
+        var works = new ArrayList<>(replayed);
+        rows.items().forEach(item -> works.add(item.message().id()));
+        return new Earlier(replays.histories(connection, state, replayed), reports.load(connection, state, works));
+    }
+
+    private List<Begun> begun(HandledType type, Rows rows, List<UUID> ids, Earlier earlier) {
         var begun = new ArrayList<Begun>();
         for (Item item : rows.items()) {
-            String errors = item.errors() == null ? null : cipher.open(type.queue(), item.errors());
-            String report = earlier.get(item.message().id());
+            UUID id = item.message().id();
+            String errors =
+                    item.errors() == null ? earlier.histories().get(id) : cipher.open(type.queue(), item.errors());
             var history = new History(
                     null,
                     item.closes(),
@@ -301,13 +310,20 @@ final class Claims {
                     item.crashes(),
                     item.snoozes(),
                     errors,
-                    report);
+                    earlier.reports().get(id));
             begun.add(new Begun(type, opened(item.message()), item.lane(), history, reports, nanos));
         }
         for (int i = 0; i < rows.taken().size(); i++) {
             Taken run = rows.taken().get(i);
-            var history = History.first(new ClaimHold(ids.get(i), run.messages().size(), rows.name(i)), run.closed());
-            run.messages().forEach(message -> begun.add(new Begun(type, message, run.lane(), history, reports, nanos)));
+            var hold = new ClaimHold(ids.get(i), run.messages().size(), rows.name(i));
+            for (Message message : run.messages()) {
+                var history = History.first(
+                        hold,
+                        run.closed(),
+                        earlier.histories().get(message.id()),
+                        earlier.reports().get(message.id()));
+                begun.add(new Begun(type, message, run.lane(), history, reports, nanos));
+            }
         }
         return begun;
     }

@@ -1,5 +1,6 @@
 package dev.sluice.work.engine;
 
+import dev.sluice.queue.WorkHeaders;
 import dev.sluice.work.WorkEvent;
 import dev.sluice.work.run.Report;
 import dev.sluice.work.run.Verdict;
@@ -124,7 +125,7 @@ final class Reports {
                 if (!report.isEmpty()) {
                     kept.add(new NewReport(of(each.begun()), each.begun().place(), null, stored(each.begun(), time)));
                 }
-            } else if (report.mayBeStored()) {
+            } else if (report.mayBeStored() || each.begun().header(WorkHeaders.REPLAYED) != null) {
                 gone.add(of(each.begun()));
             }
         }

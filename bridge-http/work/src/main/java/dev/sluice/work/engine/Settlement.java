@@ -1,5 +1,6 @@
 package dev.sluice.work.engine;
 
+import dev.sluice.work.Outcome;
 import dev.sluice.work.rules.Types;
 import dev.sluice.work.run.Failure;
 import dev.sluice.work.run.Verdict;
@@ -197,12 +198,9 @@ final class Settlement {
         for (Ended each : ended) {
             if (each.verdict() instanceof Verdict.Bury bury) {
                 Begun.History history = each.begun().history();
-                String reason = state(each.begun().type()).isEncrypted() && bury.failure() != null
-                        ? bury.failure().type()
-                        : bury.reason();
                 deads.add(new Dead(
                         each.begun().place(),
-                        reason,
+                        reason(each, bury),
                         bury.retries(history.attempts(), history.crashes()),
                         stored(each, now),
                         reports.ofDead(each.begun(), now)));
@@ -211,10 +209,23 @@ final class Settlement {
         return deads;
     }
 
+    /** Returns the reason as it is stored in clear: without a text of the handler if the queue is encrypted. */
+    private static String reason(Ended each, Verdict.Bury bury) {
+        if (!bury.isOfHandler() || !state(each.begun().type()).isEncrypted()) {
+            return bury.reason();
+        }
+        return bury.failure() == null
+                ? "the handler made it a dead letter"
+                : bury.failure().type();
+    }
+
     /** Returns the history of a work as it is stored: encrypted if its queue is. */
     private @Nullable String stored(Ended each, Instant now) {
         String errors = each.begun().history().errors();
         Failure failure = Verdict.failureOf(each.verdict());
+        if (failure == null && isReasonSecret(each)) {
+            failure = secretReason(each.begun(), (Verdict.Bury) each.verdict());
+        }
         String history = failure == null ? errors : failure.addTo(errors, now);
         return history == null ? null : sealed(each.begun().type(), history);
     }
@@ -228,6 +239,7 @@ final class Settlement {
         boolean isKept = !(each.verdict() instanceof Verdict.Finish);
         return isKept
                 && (Verdict.failureOf(each.verdict()) != null
+                        || isReasonSecret(each)
                         || !each.begun().report().isEmpty());
     }
 
@@ -238,6 +250,19 @@ final class Settlement {
                 .map(begun ->
                         End.cancelled(state(begun.type()).queueId(), begun.id().value()))
                 .toList();
+    }
+
+    /** Returns whether a reason must not be stored in clear, and is in no failure. */
+    private static boolean isReasonSecret(Ended each) {
+        return each.verdict() instanceof Verdict.Bury bury
+                && bury.failure() == null
+                && bury.isOfHandler()
+                && state(each.begun().type()).isEncrypted();
+    }
+
+    /** Returns an entry of the history with the reason. It counts no attempt. */
+    private static Failure secretReason(Begun begun, Verdict.Bury bury) {
+        return new Failure(begun.attempt(), Outcome.DeadLetter.class.getSimpleName(), bury.reason(), "", 0, "");
     }
 
     /** Opens the partitions of keys whose works no longer close them. */

@@ -3,6 +3,7 @@ package dev.sluice.work.rules;
 import dev.sluice.queue.LimitKey;
 import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.PriorityLane;
+import dev.sluice.queue.WorkHeaders;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
@@ -23,10 +24,10 @@ public final class Types {
     public static final String EVENTS = "sluice.events";
 
     /** Reserved name of the header with the idempotency key: no client can set it. */
-    public static final String KEY_HEADER = "sluice.work-key";
+    public static final String KEY_HEADER = WorkHeaders.KEY;
 
     /** Reserved name of the header with the deadline. */
-    public static final String DEADLINE_HEADER = "sluice.work-deadline";
+    public static final String DEADLINE_HEADER = WorkHeaders.DEADLINE;
 
     /** Longest name of a type. */
     public static final int MAX_LENGTH = 200;

@@ -22,7 +22,7 @@ public interface Run extends Context {
     /** Returns whether the partition of the work is closed while the work runs, because it has a key. */
     boolean closes();
 
-    /** Returns when the work was enqueued. */
+    /** Returns when the work was enqueued, or put back from the dead letters. */
     Instant createdAt();
 
     /** Returns when it is too late to run the work; null: never. */

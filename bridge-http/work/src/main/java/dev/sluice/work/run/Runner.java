@@ -312,7 +312,7 @@ public final class Runner {
             return new Verdict.Again(delay, snooze.until(), null, true, staysClosed(run));
         }
         if (outcome instanceof Outcome.DeadLetter dead) {
-            return new Verdict.Bury(Failure.cut(dead.reason(), Failure.MAX_MESSAGE), null);
+            return new Verdict.Bury(Failure.cut(dead.reason(), Failure.MAX_MESSAGE), null, true);
         }
         return Verdict.Finish.cancelled();
     }

@@ -47,8 +47,14 @@ public sealed interface Verdict {
      * The work becomes a dead letter.
      *
      * @param failure the failed attempt; null: it counts none
+     * @param isOfHandler whether the reason has a text of the handler, which may tell something of the payload
      */
-    record Bury(String reason, @Nullable Failure failure) implements Verdict {
+    record Bury(String reason, @Nullable Failure failure, boolean isOfHandler) implements Verdict {
+        /** Makes the verdict with a reason that is the failure, or one of the engine. */
+        public Bury(String reason, @Nullable Failure failure) {
+            this(reason, failure, failure != null);
+        }
+
         /** Returns how often the work ran after the first time, if it had these attempts and crashes before. */
         public int retries(int attempts, int crashes) {
             return Math.max(0, attempts + crashes + (failure == null ? 0 : 1) - 1);

@@ -1,5 +1,6 @@
 package dev.sluice.work.store;
 
+import dev.sluice.queue.ErrorShape;
 import dev.sluice.queue.Message;
 import dev.sluice.queue.MessageHeaders;
 import dev.sluice.queue.PriorityLane;
@@ -287,6 +288,8 @@ public final class ItemRows {
     }
 
     private BoundStatement dead(BoundStatement statement, List<Dead> works) throws SQLException {
+        List<ErrorShape> shapes =
+                works.stream().map(dead -> ErrorShape.of(dead.reason())).toList();
         return statement
                 .set("group", group)
                 .set("partitions", works, dead -> dead.place().partitionId())
@@ -294,7 +297,9 @@ public final class ItemRows {
                 .setTexts("reasons", works, Dead::reason)
                 .setInts("retries", works, Dead::retries)
                 .setTexts("histories", works, Dead::history)
-                .setTexts("reports", works, Dead::report);
+                .setTexts("reports", works, Dead::report)
+                .setTexts("shapes", shapes, ErrorShape::text)
+                .set("shape_ids", shapes, ErrorShape::id);
     }
 
     /** Looks what is due in a queue. */

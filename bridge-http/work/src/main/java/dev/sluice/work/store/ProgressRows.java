@@ -67,6 +67,18 @@ public final class ProgressRows {
         return reports;
     }
 
+    /** Returns the failures of works before they were put back from the dead letters, as they are stored. */
+    public Map<UUID, String> histories(Connection connection, long queueId, Collection<UUID> messageIds)
+            throws SQLException {
+        var histories = new HashMap<UUID, String>();
+        statements
+                .on(connection, "load-histories")
+                .set("queue", queueId)
+                .setUuids("ids", messageIds, id -> id)
+                .forEach(row -> histories.put(row.getObject("message_id", UUID.class), row.getString("history")));
+        return histories;
+    }
+
     /** Deletes reports. */
     public void delete(Connection connection, List<Of> works) throws SQLException {
         if (!works.isEmpty()) {

@@ -146,16 +146,16 @@ returning i.partition_id, i.seq;
 with dead as (
   delete from sluice.work_items i
   using unnest(:partitions::bigint[], :seqs::bigint[], :reasons::text[], :retries::integer[], :histories::text[],
-               :reports::text[])
-    as dead (partition_id, seq, reason, retries, history, progress)
+               :reports::text[], :shapes::text[], :shape_ids::bigint[])
+    as dead (partition_id, seq, reason, retries, history, progress, shape, shape_id)
   where i.partition_id = any (array[dead.partition_id]) and i.seq = dead.seq and i.owner = :owner
-  returning i.*, dead.reason, dead.retries, dead.history, dead.progress
+  returning i.*, dead.reason, dead.retries, dead.history, dead.progress, dead.shape, dead.shape_id
 ), buried as (
   insert into sluice.dead_letters
     (queue_id, partition_id, partition_name, seq, group_name, message_id, transaction_id, payload, trace_id, producer_sub, error,
-     retries, created_at, headers, history, progress)
+     retries, created_at, headers, history, progress, work_lane, error_shape, shape_id)
   select queue_id, partition_id, partition_name, seq, :group, message_id, transaction_id, payload, trace_id, producer_sub, reason,
-         retries, created_at, headers, history, progress
+         retries, created_at, headers, history, progress, lane, shape, shape_id
   from dead
 )
 select partition_id, seq from dead;
@@ -164,14 +164,14 @@ select partition_id, seq from dead;
 -- Copies works of claims, which this transaction has noted as done, to the dead letters.
 insert into sluice.dead_letters
   (queue_id, partition_id, partition_name, seq, group_name, message_id, transaction_id, payload, trace_id, producer_sub, error,
-   retries, created_at, headers, history, progress)
+   retries, created_at, headers, history, progress, work_lane, error_shape, shape_id)
 select :queue, dead.partition_id, p.name, dead.seq, :group, s.ids[at.i], s.transaction_ids[at.i], s.payloads[at.i],
        s.trace_ids[at.i], s.producer_subs[at.i], dead.reason, dead.retries, coalesce(s.created_ats[at.i], s.created_at),
-       s.headers[at.i], dead.history, dead.progress
+       s.headers[at.i], dead.history, dead.progress, p.lane, dead.shape, dead.shape_id
 from unnest(:partitions::bigint[], :seqs::bigint[], :reasons::text[], :retries::integer[], :histories::text[],
-            :reports::text[])
-  as dead (partition_id, seq, reason, retries, history, progress)
-cross join lateral (select p.name from sluice.partitions p where p.id = dead.partition_id offset 0) p
+            :reports::text[], :shapes::text[], :shape_ids::bigint[])
+  as dead (partition_id, seq, reason, retries, history, progress, shape, shape_id)
+cross join lateral (select p.name, p.lane from sluice.partitions p where p.id = dead.partition_id offset 0) p
 cross join lateral (
   select * from sluice.segments s
   where s.partition_id = dead.partition_id and s.first_seq <= dead.seq

@@ -32,7 +32,16 @@ select p.message_id, p.report
 from unnest(:ids::uuid[]) as wanted (id)
 cross join lateral (
   select * from sluice.work_progress p where p.queue_id = :queue and p.message_id = wanted.id offset 0
-) p;
+) p
+where p.report is not null;
+
+-- name: load-histories
+select p.message_id, p.history
+from unnest(:ids::uuid[]) as wanted (id)
+cross join lateral (
+  select * from sluice.work_progress p where p.queue_id = :queue and p.message_id = wanted.id offset 0
+) p
+where p.history is not null;
 
 -- name: delete
 delete from sluice.work_progress p
@@ -41,11 +50,12 @@ where p.queue_id = any (array[done.queue_id]) and p.message_id = done.message_id
 
 -- name: delete-old
 -- Deletes at most :limit reports that no engine has renewed within a week. A work that still runs stores its report
--- again when it reports again.
+-- again when it reports again. The failures of a work that was put back wait for it longer: it may wait in its queue.
 delete from sluice.work_progress p
 using (
   select p.queue_id, p.message_id from sluice.work_progress p
   where p.updated_at < now() - interval '7 days'
+    and (p.history is null or p.updated_at < now() - interval '90 days')
     and not exists (select from sluice.work_items i where i.queue_id = p.queue_id and i.message_id = p.message_id)
   order by p.updated_at
   limit :limit

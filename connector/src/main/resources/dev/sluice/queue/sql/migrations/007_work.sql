@@ -229,13 +229,15 @@ create index work_minutes_old on sluice.work_minutes (bucket);
 create table sluice.work_progress (
   queue_id      bigint not null,
   message_id    uuid not null,
-  report        text not null,
+  report        text,
+  history       text,
   updated_at    timestamptz not null default clock_timestamp(),
   primary key (queue_id, message_id)
 );
 
 comment on table sluice.work_progress is 'What handlers report of works that are not done: progress and log lines. Deleted with the work.';
-comment on column sluice.work_progress.report is 'A JSON object as text, bounded by the engine; encrypted if the queue is.';
+comment on column sluice.work_progress.report is 'A JSON object as text, bounded by the engine; encrypted if the queue is. Null: nothing is reported.';
+comment on column sluice.work_progress.history is 'The failures of a work before it was put back from the dead letters, as in dead_letters.history. Null: none.';
 comment on column sluice.work_progress.updated_at is 'When the engine stored the report.';
 
 create index work_progress_old on sluice.work_progress (updated_at);
@@ -294,10 +296,81 @@ alter table sluice.work_limits set (autovacuum_vacuum_scale_factor = 0.02, autov
 alter table sluice.work_lines set (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 1000);
 alter table sluice.work_outbox set (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 1000);
 
-alter table sluice.dead_letters add column history text, add column progress text;
+alter table sluice.dead_letters
+  add column history text,
+  add column progress text,
+  add column work_lane smallint,
+  add column error_shape text,
+  add column shape_id bigint;
 
 comment on column sluice.dead_letters.history is 'The failures of a work, as in work_items.errors; null for other messages.';
 comment on column sluice.dead_letters.progress is 'The last report of a work, as in work_progress.report; null: none.';
+comment on column sluice.dead_letters.work_lane is 'The lane of a work. Null: no engine had the message. A redrive makes a work of a letter that has a lane.';
+comment on column sluice.dead_letters.error_shape is 'The error with numbers, ids and quoted values folded. Null: not computed yet.';
+comment on column sluice.dead_letters.shape_id is 'A hash of error_shape: letters with the same shape have the same one.';
+
+-- For counts by shape of error. Has all columns that they read.
+create index dead_letters_by_shape on sluice.dead_letters (queue_id, group_name, shape_id, failed_at, id);
+-- For the job that computes the shapes of older letters. Empty when it is done.
+create index dead_letters_without_shape on sluice.dead_letters (id) where shape_id is null;
+
+-- Counts by shape read the index alone where vacuum has marked the pages.
+alter table sluice.dead_letters set (
+  autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_insert_scale_factor = 0.05
+);
+
+create table sluice.dead_letter_jobs (
+  id                bigint generated always as identity primary key,
+  action            text not null check (action in ('redrive', 'delete')),
+  letters           bigint[],
+  queue             text,
+  namespace         text,
+  group_name        text,
+  partition         text,
+  shape_id          bigint,
+  error             text,
+  failed_from       timestamptz,
+  failed_to         timestamptz,
+  target_queue      text,
+  rate              integer check (rate > 0),
+  created_by        text,
+  created_at        timestamptz not null default clock_timestamp(),
+  last_letter       bigint not null,
+  total             bigint not null,
+  state             text not null default 'waiting'
+                      check (state in ('waiting', 'running', 'completed', 'cancelled')),
+  cancel_requested  boolean not null default false,
+  owner             uuid,
+  lease_until       timestamptz,
+  position          bigint not null default 0,
+  moved             bigint not null default 0,
+  duplicates        bigint not null default 0,
+  deleted           bigint not null default 0,
+  gone              bigint not null default 0,
+  refused           bigint not null default 0,
+  error_letters     bigint[] not null default '{}',
+  error_texts       text[] not null default '{}',
+  last_failure      text,
+  started_at        timestamptz,
+  progress_at       timestamptz,
+  finished_at       timestamptz
+) with (fillfactor = 70);
+
+comment on table sluice.dead_letter_jobs is 'Jobs that move dead letters back or delete them. A bridge runs a job under a lease, in steps; each step is one transaction with its letters and its row here.';
+comment on column sluice.dead_letter_jobs.letters is 'Ids of the letters, ascending. Null: all that match the filter in the columns up to failed_to.';
+comment on column sluice.dead_letter_jobs.target_queue is 'The queue that gets the messages; null: each goes back to its own.';
+comment on column sluice.dead_letter_jobs.rate is 'Most letters in a second; null: any number.';
+comment on column sluice.dead_letter_jobs.last_letter is 'The newest letter when the job was made. Later ones are not touched.';
+comment on column sluice.dead_letter_jobs.total is 'How many letters matched when the job was made.';
+comment on column sluice.dead_letter_jobs.owner is 'The process that runs the job, or ran it when it died; null: none.';
+comment on column sluice.dead_letter_jobs.position is 'Id of the last letter that is done.';
+comment on column sluice.dead_letter_jobs.refused is 'Letters that stay, because they cannot be moved.';
+comment on column sluice.dead_letter_jobs.error_letters is 'The first letters that were refused.';
+comment on column sluice.dead_letter_jobs.error_texts is 'Why they were refused.';
+comment on column sluice.dead_letter_jobs.last_failure is 'Why the last step failed and is tried again; null: it did not.';
+
+create index dead_letter_jobs_open on sluice.dead_letter_jobs (id) where finished_at is null;
+create index dead_letter_jobs_finished on sluice.dead_letter_jobs (finished_at) where finished_at is not null;
 
 -- Priorities of items.
 
