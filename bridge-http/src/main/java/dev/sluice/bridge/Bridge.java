@@ -22,10 +22,12 @@ import dev.sluice.bridge.ingest.Durability;
 import dev.sluice.bridge.ingest.FailedRecords;
 import dev.sluice.bridge.ingest.Intake;
 import dev.sluice.bridge.ingest.Lanes;
+import dev.sluice.bridge.jobs.DeadLetterRuns;
 import dev.sluice.bridge.jobs.Housekeeping;
 import dev.sluice.bridge.jobs.IdIndexing;
 import dev.sluice.bridge.jobs.Maintenance;
 import dev.sluice.bridge.jobs.ScheduledRelease;
+import dev.sluice.bridge.limits.HeapShares;
 import dev.sluice.bridge.metrics.Metrics;
 import dev.sluice.bridge.metrics.MetricsFlush;
 import dev.sluice.bridge.metrics.ProcessUsage;
@@ -49,12 +51,17 @@ import dev.sluice.bridge.system.StartException;
 import dev.sluice.bridge.system.Threads;
 import dev.sluice.bridge.work.WorkService;
 import dev.sluice.buffer.DirectoryLockedException;
+import dev.sluice.queue.admin.DeadLetters;
 import dev.sluice.queue.admin.PushRule;
 import dev.sluice.queue.admin.Retention;
 import dev.sluice.queue.admin.SharedSwitches;
 import dev.sluice.queue.index.IdIndexWriter;
+import dev.sluice.queue.letters.DeadLetterJobRunner;
+import dev.sluice.queue.letters.DeadLetterJobs;
+import dev.sluice.queue.letters.ErrorGroups;
 import dev.sluice.queue.read.Queue;
 import dev.sluice.queue.sql.WriteTest;
+import dev.sluice.queue.transact.Redrive;
 import dev.sluice.queue.view.MinuteCounters;
 import dev.sluice.queue.view.QueueOverview;
 import dev.sluice.queue.view.Traces;
@@ -88,7 +95,7 @@ import org.slf4j.LoggerFactory;
  *       └──pop, ack──▶ PopDispatcher, AcknowledgeDispatcher ──▶ QueueAccess ──▶ PostgreSQL
  *
  *  WorkService ──handlers──▶ PostgreSQL
- *  Maintenance, ScheduledRelease, Housekeeping, IdIndexing, MetricsFlush ──▶ PostgreSQL
+ *  Maintenance, ScheduledRelease, Housekeeping, IdIndexing, DeadLetterRuns, MetricsFlush ──▶ PostgreSQL
  * </pre>
  */
 final class Bridge implements StoppedByProcess {
@@ -324,7 +331,7 @@ final class Bridge implements StoppedByProcess {
         RetentionSettings settings = config.retention();
         var counts = new RetentionCounts(metrics.counters());
         var housekeeping = parts.add(new Housekeeping(
-                new Retention(background, storage.schema, settings.idlePartitions(), counts),
+                new Retention(background, storage.schema, settings.idlePartitions(), settings.deadLetters(), counts),
                 new MinuteCounters(background, storage.schema),
                 new Traces(background, storage.schema, config.cipher()),
                 settings.metricsDays(),
@@ -332,6 +339,21 @@ final class Bridge implements StoppedByProcess {
         housekeeping.start();
         var indexing = parts.add(new IdIndexing(new IdIndexWriter(background, storage.schema), IdIndexing.INTERVAL));
         indexing.start();
+        startDeadLetterJobs(settings);
+    }
+
+    private void startDeadLetterJobs(RetentionSettings settings) throws StartException {
+        DataSource control = storage.control();
+        long bytes = HeapShares.transaction(DeadLetters.MAX_PAGE_BYTES);
+        var letters = new DeadLetters(control, storage.schema, config.cipher(), bytes);
+        var jobs = new DeadLetterJobs(control, storage.schema, letters);
+        var redrive = new Redrive(control, config.smallWriter(), bytes);
+        parts.add(new DeadLetterRuns(
+                        new DeadLetterJobRunner(jobs, letters, redrive, pop.wake),
+                        jobs,
+                        new ErrorGroups(control, storage.schema),
+                        settings.deadLetterJobs()))
+                .start();
     }
 
     private Backend backend(Drain drain, Metrics metrics) throws StartException {

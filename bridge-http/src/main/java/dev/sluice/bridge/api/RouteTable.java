@@ -4,6 +4,7 @@ import dev.sluice.bridge.api.compat.DirectPushEndpoint;
 import dev.sluice.bridge.api.manage.BufferEndpoints;
 import dev.sluice.bridge.api.manage.ConsumerGroupEndpoints;
 import dev.sluice.bridge.api.manage.DeadLetterEndpoints;
+import dev.sluice.bridge.api.manage.DeadLetterJobEndpoints;
 import dev.sluice.bridge.api.manage.MaintenanceEndpoints;
 import dev.sluice.bridge.api.manage.MigrationEndpoints;
 import dev.sluice.bridge.api.manage.QueueEndpoints;
@@ -109,6 +110,7 @@ final class RouteTable implements AutoCloseable {
                 .routes());
         rows.addAll(
                 new DeadLetterEndpoints(of.deadLetters(), of.redrive(), of.queue(), executor, wake, bodies).routes());
+        rows.addAll(new DeadLetterJobEndpoints(of.errorGroups(), of.deadLetterJobs(), executor, bodies).routes());
         rows.addAll(new ConsumerGroupEndpoints(of.groups(), of.queues(), executor, listMax, wake, bodies).routes());
         rows.addAll(new MaintenanceEndpoints(
                         backend.maintenance(), backend.state(), backend.failed(), executor, wake, bodies)

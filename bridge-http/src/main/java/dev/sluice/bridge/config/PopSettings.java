@@ -58,6 +58,19 @@ public record PopSettings(
             3650,
             "The number of days without a push after which the service deletes an empty partition. If 0, it deletes"
                     + " none.");
+    static final Key<Integer> RETENTION_DEAD_LETTER_DAYS = GROUP.integer(
+            "retention.dead.letter.days",
+            0,
+            0,
+            3650,
+            "The number of days after which the service deletes a dead letter. If 0, a dead letter stays until a"
+                    + " request deletes it.");
+    static final Key<Integer> RETENTION_DEAD_LETTER_JOB_DAYS = GROUP.integer(
+            "retention.dead.letter.job.days",
+            7,
+            1,
+            3650,
+            "The number of days for which the service keeps a job on dead letters after its end.");
     static final Key<Long> MAX_BYTES = GROUP.number(
             "pop.max.bytes",
             QueueConfig.DEFAULT_POP_MAX_BYTES,

@@ -24,6 +24,9 @@ public final class Guard {
     /** Attribute of a request whose caller has shown no role. */
     private static final String NO_ROLE = "sluice.no.role";
 
+    /** Attribute of a request with the role of its token. */
+    private static final String ROLE = "sluice.role";
+
     private static final String SCHEME = "bearer ";
 
     private final @Nullable JwtConfig config;
@@ -59,6 +62,18 @@ public final class Guard {
      */
     public static boolean hasRole(Request request) {
         return request.jetty().getAttribute(NO_ROLE) == null;
+    }
+
+    /**
+     * Requires a role for a part of what a route does. A request that needed no token has all roles.
+     *
+     * @throws InvalidRequestException (403) if the token has a lower role
+     */
+    public static void requireRole(Request request, Role needed) {
+        Role role = (Role) request.jetty().getAttribute(ROLE);
+        if (role != null && !role.includes(needed)) {
+            throw InvalidRequestException.forbidden();
+        }
     }
 
     /**
@@ -119,6 +134,7 @@ public final class Guard {
 
     private static CompletableFuture<Answer> enter(Request request, Principal principal, Endpoint endpoint) {
         request.jetty().setAttribute(SUBJECT, principal.subject());
+        request.jetty().setAttribute(ROLE, principal.role());
         return endpoint.handleSafely(request);
     }
 

@@ -9,6 +9,8 @@
  *       database lets one bridge sweep at a time.
  *   <li>{@link dev.sluice.bridge.jobs.IdIndexing} adds the messages of large partitions to the index of transaction
  *       ids, at its start and every ten seconds.
+ *   <li>{@link dev.sluice.bridge.jobs.DeadLetterRuns} does the jobs on dead letters, under leases in the database, and
+ *       computes the shapes of old errors.
  *   <li>{@link dev.sluice.bridge.jobs.Maintenance} reads the maintenance switches every second, holds the drain and
  *       stops pops. {@link dev.sluice.bridge.jobs.MaintenanceMode} is what the routes see of it.
  * </ul>
@@ -17,7 +19,7 @@
  * and setting, so that an old reading never overwrites a newer setting. The SQL lives in the connector; a job only
  * decides when to run it and whom to tell.
  *
- * <p>Public types: the four jobs, which the wiring starts and closes, and {@code MaintenanceMode}, which
+ * <p>Public types: the five jobs, which the wiring starts and closes, and {@code MaintenanceMode}, which
  * {@code bridge.api} reads and sets.
  */
 @NullMarked

@@ -4,6 +4,8 @@ import dev.sluice.bridge.limits.HeapShares;
 import dev.sluice.queue.admin.ConsumerGroups;
 import dev.sluice.queue.admin.DeadLetters;
 import dev.sluice.queue.admin.Queues;
+import dev.sluice.queue.letters.DeadLetterJobs;
+import dev.sluice.queue.letters.ErrorGroups;
 import dev.sluice.queue.read.Queue;
 import dev.sluice.queue.transact.Redrive;
 import dev.sluice.queue.transact.Streams;
@@ -24,6 +26,8 @@ import javax.sql.DataSource;
  * @param groups consumer groups
  * @param deadLetters dead letters
  * @param redrive moves dead letters back into their queues
+ * @param errorGroups counts dead letters by shape of error
+ * @param deadLetterJobs jobs that move or delete dead letters
  * @param overview counts of messages by queue, namespace and task
  * @param messages stored messages
  * @param traces traces of messages
@@ -37,6 +41,8 @@ public record Repositories(
         ConsumerGroups groups,
         DeadLetters deadLetters,
         Redrive redrive,
+        ErrorGroups errorGroups,
+        DeadLetterJobs deadLetterJobs,
         QueueOverview overview,
         StoredMessages messages,
         Traces traces,
@@ -53,12 +59,16 @@ public record Repositories(
     public static Repositories over(DataSource dataSource, RepositorySettings settings, Runnable configured) {
         String schema = settings.schema();
         var cipher = settings.queue().cipher();
+        long deadLetterBytes = HeapShares.transaction(DeadLetters.MAX_PAGE_BYTES);
+        var deadLetters = new DeadLetters(dataSource, schema, cipher, deadLetterBytes);
         return new Repositories(
                 new Queues(dataSource, schema, cipher, configured),
                 Queue.onSharedPool(dataSource, settings.queue()),
                 new ConsumerGroups(dataSource, schema),
-                new DeadLetters(dataSource, schema, cipher, HeapShares.transaction(DeadLetters.MAX_PAGE_BYTES)),
-                new Redrive(dataSource, settings.writer()),
+                deadLetters,
+                new Redrive(dataSource, settings.writer(), deadLetterBytes),
+                new ErrorGroups(dataSource, schema),
+                new DeadLetterJobs(dataSource, schema, deadLetters),
                 new QueueOverview(dataSource, schema),
                 new StoredMessages(dataSource, schema, cipher),
                 new Traces(dataSource, schema, cipher),

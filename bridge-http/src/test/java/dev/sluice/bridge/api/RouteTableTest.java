@@ -63,6 +63,9 @@ class RouteTableTest extends HttpServiceFixture {
                         READ_ONLY  GET    /api/v1/consumer-groups/lagging
                         READ_ONLY  GET    /api/v1/consumer-groups/{group}
                         READ_ONLY  GET    /api/v1/dlq
+                        READ_ONLY  GET    /api/v1/dlq/groups
+                        READ_ONLY  GET    /api/v1/dlq/jobs
+                        READ_ONLY  GET    /api/v1/dlq/jobs/{jobId}
                         READ_ONLY  GET    /api/v1/messages
                         READ_ONLY  GET    /api/v1/messages/{partitionId}/{transactionId}
                         READ_ONLY  GET    /api/v1/resources/namespaces
@@ -97,6 +100,8 @@ class RouteTableTest extends HttpServiceFixture {
                         READ_WRITE POST   /api/v1/consumer-groups/{group}/queues/{queue}/partitions/{partition}/seek
                         READ_WRITE POST   /api/v1/consumer-groups/{group}/queues/{queue}/seek
                         READ_WRITE POST   /api/v1/consumer-groups/{group}/subscription
+                        READ_WRITE POST   /api/v1/dlq/jobs
+                        READ_WRITE POST   /api/v1/dlq/jobs/{jobId}/cancel
                         READ_WRITE POST   /api/v1/dlq/redrive
                         READ_WRITE POST   /api/v1/lease/{leaseId}/extend
                         READ_WRITE POST   /api/v1/messages/{partitionId}/{transactionId}/dlq

@@ -6,9 +6,14 @@ import dev.sluice.bridge.postgres.FakeSource;
 import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.PayloadCipher;
 import dev.sluice.queue.TestPostgres;
+import dev.sluice.queue.admin.DeadLetters;
 import dev.sluice.queue.admin.Retention;
 import dev.sluice.queue.admin.SharedSwitches;
 import dev.sluice.queue.index.IdIndexWriter;
+import dev.sluice.queue.letters.DeadLetterJobRunner;
+import dev.sluice.queue.letters.DeadLetterJobs;
+import dev.sluice.queue.letters.ErrorGroups;
+import dev.sluice.queue.transact.Redrive;
 import dev.sluice.queue.view.MinuteCounters;
 import dev.sluice.queue.view.Traces;
 import dev.sluice.queue.write.QueueWriter;
@@ -57,6 +62,19 @@ class JobFaultsTest {
         FakeSource source = withoutMemory();
         try (var indexing = new IdIndexing(new IdIndexWriter(source, "sluice"), Duration.ofMillis(10))) {
             indexing.start();
+            await().until(() -> source.asked.get() >= 3);
+        }
+    }
+
+    @Test
+    void theJobsOnDeadLettersGoOn() {
+        FakeSource source = withoutMemory();
+        var letters = new DeadLetters(source, "sluice", PayloadCipher.NONE);
+        var jobs = new DeadLetterJobs(source, "sluice", letters);
+        var runner =
+                new DeadLetterJobRunner(jobs, letters, new Redrive(source, QueueWriterConfig.DEFAULTS), queues -> {});
+        try (var runs = new DeadLetterRuns(runner, jobs, new ErrorGroups(source, "sluice"), Duration.ofDays(1))) {
+            runs.start();
             await().until(() -> source.asked.get() >= 3);
         }
     }
