@@ -71,13 +71,31 @@ public record HandlerSettings(
     /** Sets how many works of the type run at a time. */
     public HandlerSettings concurrency(int value) {
         return new HandlerSettings(
-                value, timeout, retry, maxCrashes, defersRetries, maxAge, keepsResults, idempotencyWindow, limits, breaker);
+                value,
+                timeout,
+                retry,
+                maxCrashes,
+                defersRetries,
+                maxAge,
+                keepsResults,
+                idempotencyWindow,
+                limits,
+                breaker);
     }
 
     /** Sets how long a run may take. */
     public HandlerSettings timeout(Duration value) {
         return new HandlerSettings(
-                concurrency, value, retry, maxCrashes, defersRetries, maxAge, keepsResults, idempotencyWindow, limits, breaker);
+                concurrency,
+                value,
+                retry,
+                maxCrashes,
+                defersRetries,
+                maxAge,
+                keepsResults,
+                idempotencyWindow,
+                limits,
+                breaker);
     }
 
     /** Sets how often and when a work that failed runs again. */
@@ -98,29 +116,50 @@ public record HandlerSettings(
     /** Sets how many engines may die while a work is begun. */
     public HandlerSettings maxCrashes(int value) {
         return new HandlerSettings(
-                concurrency, timeout, retry, value, defersRetries, maxAge, keepsResults, idempotencyWindow, limits, breaker);
+                concurrency,
+                timeout,
+                retry,
+                value,
+                defersRetries,
+                maxAge,
+                keepsResults,
+                idempotencyWindow,
+                limits,
+                breaker);
     }
 
     /** Lets other works of a key pass while a work of the key waits for its retry. */
     public HandlerSettings deferRetries() {
         return new HandlerSettings(
-                concurrency, timeout, retry, maxCrashes, true, maxAge, keepsResults, idempotencyWindow, limits, breaker);
+                concurrency,
+                timeout,
+                retry,
+                maxCrashes,
+                true,
+                maxAge,
+                keepsResults,
+                idempotencyWindow,
+                limits,
+                breaker);
     }
 
     /** Sets how long after its enqueue a work may begin. */
     public HandlerSettings maxAge(@Nullable Duration value) {
         return new HandlerSettings(
-                concurrency, timeout, retry, maxCrashes, defersRetries, value, keepsResults, idempotencyWindow, limits, breaker);
+                concurrency,
+                timeout,
+                retry,
+                maxCrashes,
+                defersRetries,
+                value,
+                keepsResults,
+                idempotencyWindow,
+                limits,
+                breaker);
     }
 
     /** Keeps results with idempotency keys. */
     public HandlerSettings keepResults() {
-        return new HandlerSettings(
-                concurrency, timeout, retry, maxCrashes, defersRetries, maxAge, true, idempotencyWindow, limits, breaker);
-    }
-
-    /** Sets how long an idempotency key stays taken after its work finished. */
-    public HandlerSettings idempotencyWindow(Duration value) {
         return new HandlerSettings(
                 concurrency,
                 timeout,
@@ -128,10 +167,16 @@ public record HandlerSettings(
                 maxCrashes,
                 defersRetries,
                 maxAge,
-                keepsResults,
-                value,
+                true,
+                idempotencyWindow,
                 limits,
                 breaker);
+    }
+
+    /** Sets how long an idempotency key stays taken after its work finished. */
+    public HandlerSettings idempotencyWindow(Duration value) {
+        return new HandlerSettings(
+                concurrency, timeout, retry, maxCrashes, defersRetries, maxAge, keepsResults, value, limits, breaker);
     }
 
     /**

@@ -61,6 +61,14 @@ class LayersTest {
             .resideInAPackage("dev.sluice.work.engine");
 
     @ArchTest
+    static final ArchRule onlyThePackageOfBreakersUsesTheirLibrary = noClasses()
+            .that()
+            .resideOutsideOfPackage("dev.sluice.work.breaker")
+            .should()
+            .dependOnClassesThat()
+            .resideInAPackage("io.github.resilience4j..");
+
+    @ArchTest
     static final ArchRule onlyTheEngineAndItsAdministrationUseTheTables = noClasses()
             .that()
             .resideOutsideOfPackages("dev.sluice.work.engine", "dev.sluice.work.admin", "dev.sluice.work.store")

@@ -238,11 +238,11 @@ final class Begun implements Run {
         var metadata = new LinkedHashMap<>(message.headers().asMap());
         metadata.keySet().removeIf(name -> name.startsWith(MessageHeaders.RESERVED));
         return Run.handled(
-                type.name(),
-                message.payload(),
-                new Run.Keys(key(), LimitKey.keyOf(message.partition()), idempotencyKey()),
-                deadline(),
-                metadata)
+                        type.name(),
+                        message.payload(),
+                        new Run.Keys(key(), LimitKey.keyOf(message.partition()), idempotencyKey()),
+                        deadline(),
+                        metadata)
                 .priority(priority());
     }
 

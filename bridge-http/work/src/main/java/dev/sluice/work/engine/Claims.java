@@ -175,8 +175,7 @@ final class Claims {
         Rows find(Connection connection, List<UUID> ids) throws SQLException;
     }
 
-    private Claimed claim(
-            HandledType type, TypeRows.State state, @Nullable List<Permit> permits, Finder finder) {
+    private Claimed claim(HandledType type, TypeRows.State state, @Nullable List<Permit> permits, Finder finder) {
         List<Begun> works = List.of();
         try {
             Claimed claimed = claim(type, state, finder);

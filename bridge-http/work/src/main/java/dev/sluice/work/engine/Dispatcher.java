@@ -399,8 +399,7 @@ final class Dispatcher {
         works.forEach(begun -> arrived.add(new Ended(begun, Runner.givenBack(begun))));
     }
 
-    private boolean claim(
-            HandledType type, TypeRows.State state, int wanted, @Nullable List<Permit> permissions) {
+    private boolean claim(HandledType type, TypeRows.State state, int wanted, @Nullable List<Permit> permissions) {
         long since = nanos.getAsLong();
         boolean items = type.itemsLikely();
         boolean messages = type.messagesLikely();

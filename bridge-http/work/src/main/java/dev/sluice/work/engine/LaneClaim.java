@@ -111,7 +111,8 @@ final class LaneClaim implements Taking.Lanes {
         items.forEach(item -> shares[item.lane().number()]--);
         int most = left;
         left -= items.size();
-        leftItems = Arrays.stream(due).sum() > items.size() || Arrays.stream(due).anyMatch(of -> of >= most);
+        leftItems =
+                Arrays.stream(due).sum() > items.size() || Arrays.stream(due).anyMatch(of -> of >= most);
     }
 
     @Override
