@@ -85,7 +85,7 @@ public interface WorkAdmin {
     /**
      * The result of {@link #retry}.
      *
-     * @param id the work that runs; that of a replay may be new
+     * @param id the work that runs: the same, or another one that has the idempotency key of the dead letter by now
      */
     record Retried(Retry retry, WorkId id) {}
 

@@ -17,7 +17,7 @@ import org.jspecify.annotations.Nullable;
  * @param progress what its handler has reported, a JSON object; null: nothing
  * @param result what its handler returned, JSON text; null: nothing, or that is not kept
  * @param reason why it is a dead letter; null: it is none
- * @param replayedAs the work that a replay made of its dead letter; null: none
+ * @param replayedAs the work that stands for its dead letter; null: none
  */
 @SuppressWarnings("ArrayRecordComponent") // Nothing compares these records, and copies of payloads would be expensive.
 public record WorkInfo(

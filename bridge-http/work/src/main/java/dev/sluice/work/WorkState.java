@@ -23,7 +23,7 @@ public enum WorkState {
     CANCELLED,
     /** It is a dead letter. */
     DEAD,
-    /** It was a dead letter, and runs again as another work. */
+    /** It was a dead letter, and another work with its idempotency key stands for it. */
     REPLAYED;
 
     /** Returns the name in lower case. */

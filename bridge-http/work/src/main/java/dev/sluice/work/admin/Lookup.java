@@ -114,6 +114,8 @@ final class Lookup {
                 .orElseThrow();
         return Optional.of(transactions.run(what, connection -> {
             More more = new More(
+                    progress.histories(connection, queue.id(), List.of(id.value()))
+                            .get(id.value()),
                     progress.load(connection, queue.id(), List.of(id.value())).get(id.value()),
                     hit.key() == null ? null : hit.key().texts().result(),
                     hit.key() == null ? null : hit.key().times().endedAt(),

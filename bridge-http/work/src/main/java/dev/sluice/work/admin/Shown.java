@@ -29,8 +29,13 @@ final class Shown {
         this.cipher = cipher;
     }
 
-    /** What other tables have of a work. */
+    /**
+     * What other tables have of a work.
+     *
+     * @param errors its failures before it was put back from the dead letters
+     */
     record More(
+            @Nullable String errors,
             @Nullable String report,
             @Nullable String result,
             @Nullable Instant finishedAt,
@@ -60,7 +65,7 @@ final class Shown {
                 found.producer(),
                 Objects.toString(found.engine(), null),
                 more.isCancelRequested(),
-                opened(queue, found.texts().errors()),
+                opened(queue, found.texts().errors() == null ? more.errors() : found.texts().errors()),
                 opened(
                         queue,
                         found.texts().report() == null

@@ -16,7 +16,9 @@ import dev.sluice.work.WorkAdmin.Retry;
 import dev.sluice.work.WorkAdmin.Stats;
 import dev.sluice.work.WorkAdmin.TypeInfo;
 import dev.sluice.work.WorkBuffer;
+import dev.sluice.work.WorkEvent;
 import dev.sluice.work.WorkId;
+import dev.sluice.work.WorkInfo;
 import dev.sluice.work.WorkState;
 import dev.sluice.work.WorkSummary;
 import java.time.Duration;
@@ -142,29 +144,37 @@ class AdminTest extends WorkFixture {
     }
 
     @Test
-    void aDeadLetterIsReplayedOnce() throws Exception {
+    void aDeadLetterIsReplayedOnceUnderItsIdAndWithItsErrors() throws Exception {
         var fails = new AtomicBoolean(true);
-        WorkBuffer work = start(
-                builder().handler("bad", (each, context) -> fails.get() ? Outcome.deadLetter("no") : Outcome.done()));
+        var paused = new CountDownLatch(1);
+        WorkBuffer work = start(builder()
+                .listener(event -> {
+                    if (event.kind() == WorkEvent.Kind.PAUSED) {
+                        paused.countDown();
+                    }
+                })
+                .handler(
+                        "bad",
+                        (each, context) -> {
+                            if (fails.get()) {
+                                throw new IllegalStateException("no luck");
+                            }
+                            return Outcome.done();
+                        },
+                        HandlerSettings.DEFAULT.retry(RetryPolicy.never())));
         WorkId id = work.enqueue(Work.of("bad", "{\"a\": 1}")).id();
         until(() -> count("dead_letters") == 1);
         fails.set(false);
-        Retried retried = work.admin().retry("bad", id);
-        assertThat(retried.retry()).isEqualTo(Retry.REPLAYED);
+        work.pause("bad");
+        paused.await();
+        assertThat(work.admin().retry("bad", id)).isEqualTo(new Retried(Retry.REPLAYED, id));
         assertThat(count("dead_letters")).isZero();
-        until(() -> work.admin()
-                        .find("bad", null, retried.id())
-                        .orElseThrow()
-                        .summary()
-                        .state()
-                == WorkState.DONE);
-        var first = work.admin().find(null, null, id).orElseThrow();
-        assertThat(first.payload()).asString().isEqualTo("{\"a\": 1}");
-        if (!retried.id().equals(id)) {
-            assertThat(first.summary().state()).isEqualTo(WorkState.REPLAYED);
-            assertThat(first.replayedAs()).isEqualTo(retried.id());
-        }
-        assertThat(work.admin().retry("bad", id).retry()).isEqualTo(Retry.NONE);
+        WorkInfo waits = work.admin().find(null, null, id).orElseThrow();
+        assertThat(waits.summary().state()).isEqualTo(WorkState.WAITING);
+        assertThat(waits.errors()).contains("no luck");
+        work.resume("bad");
+        until(() -> work.admin().find("bad", null, id).orElseThrow().summary().state() == WorkState.DONE);
+        assertThat(work.admin().retry("bad", id)).isEqualTo(new Retried(Retry.NONE, id));
     }
 
     @Test
