@@ -23,8 +23,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The command line: {@code up [--config FILE]}, {@code work [--config FILE]}, {@code buffer …} or {@code bench …}.
- * The script {@code sluice} calls it.
+ * The command line: {@code up [--config FILE]}, {@code work [--config FILE]}, {@code buffer …} or {@code bench …}. The
+ * script {@code sluice} calls it.
  */
 public final class Main {
     private static final Logger log = LoggerFactory.getLogger(Main.class);

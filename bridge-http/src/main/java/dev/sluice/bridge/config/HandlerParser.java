@@ -147,7 +147,8 @@ final class HandlerParser {
     private @Nullable Batching batching(String name) {
         String size = HandlerSettingsKeys.PREFIX + name + "." + HandlerSettingsKeys.BATCH_SIZE.name();
         String linger = HandlerSettingsKeys.PREFIX + name + "." + HandlerSettingsKeys.BATCH_LINGER.name();
-        if (found.getOrDefault(size, "").isBlank() && found.getOrDefault(linger, "").isBlank()) {
+        if (found.getOrDefault(size, "").isBlank()
+                && found.getOrDefault(linger, "").isBlank()) {
             return null;
         }
         return new Batching(

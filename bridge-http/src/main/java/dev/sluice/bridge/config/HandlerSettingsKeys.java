@@ -206,8 +206,7 @@ final class HandlerSettingsKeys {
                         "",
                         Rate::parse,
                         "How many works " + what + " begin in a period in all processes, as `10/1s` or `500/1m`."),
-                (settings, rate) -> set.apply(
-                        settings, get.apply(settings).rate(rate.count(), rate.period())));
+                (settings, rate) -> set.apply(settings, get.apply(settings).rate(rate.count(), rate.period())));
         bind(
                 GROUP.integer(
                         prefix + "burst",
@@ -216,7 +215,9 @@ final class HandlerSettingsKeys {
                         1_000_000,
                         "How many works " + what + " begin at once after a time without works. If 0, as many as in a"
                                 + " period."),
-                (settings, burst) -> burst == 0 ? settings : set.apply(settings, get.apply(settings).burst(burst)));
+                (settings, burst) -> burst == 0
+                        ? settings
+                        : set.apply(settings, get.apply(settings).burst(burst)));
     }
 
     /** A number of works in a period. */
@@ -229,7 +230,8 @@ final class HandlerSettingsKeys {
                 return new Rate(0, Limit.NONE.period(), text);
             }
             if (!rate.matches()) {
-                throw new IllegalArgumentException("must be a number of works and a period, such as 10/1s, was " + text);
+                throw new IllegalArgumentException(
+                        "must be a number of works and a period, such as 10/1s, was " + text);
             }
             return new Rate(
                     Integer.parseInt(rate.group(1)), waits(rate.group(2)).list().get(0), text);

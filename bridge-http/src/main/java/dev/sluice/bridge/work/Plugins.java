@@ -90,8 +90,8 @@ final class Plugins implements AutoCloseable {
         }
         Hooks handler = handler(plugin, config);
         if (config.batching() != null && !(handler instanceof BatchHandler)) {
-            throw new StartException(config.key("batch.*") + " has no use: " + handler.getClass().getName() + " is no "
-                    + BatchHandler.class.getName());
+            throw new StartException(config.key("batch.*") + " has no use: "
+                    + handler.getClass().getName() + " is no " + BatchHandler.class.getName());
         }
         return new Made(handler, settings(plugin, config));
     }

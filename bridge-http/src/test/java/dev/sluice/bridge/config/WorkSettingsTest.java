@@ -148,7 +148,9 @@ class WorkSettingsTest {
                 .isEqualTo(HandlerSettings.DEFAULT
                         .limitKey("/tenant")
                         .limit(Limit.ofConcurrency(50))
-                        .limitOfEachKey(Limit.ofRate(10, Duration.ofSeconds(1)).burst(20).concurrency(5)));
+                        .limitOfEachKey(Limit.ofRate(10, Duration.ofSeconds(1))
+                                .burst(20)
+                                .concurrency(5)));
         assertThat(problems(
                         "work.handlers", "a",
                         "work.handlers.a.type", "acme.A",

@@ -223,9 +223,7 @@ class PluginsTest {
     @Test
     void aBatchHandlerIsMadeLikeAHandlerAndOnlyItMayHaveKeysOfBatches() throws Exception {
         echo("echo", "1");
-        PluginJars.compile(
-                directory.resolve("many"),
-                Map.of("acme.Many", """
+        PluginJars.compile(directory.resolve("many"), Map.of("acme.Many", """
                         package acme;
                         import dev.sluice.work.*;
                         import java.util.*;

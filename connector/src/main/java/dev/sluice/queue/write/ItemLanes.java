@@ -26,7 +26,15 @@ final class ItemLanes {
     }
 
     /** The new messages of a partition. */
-    private record Laned(Run run, long[] heads) {
+    private static final class Laned {
+        private final Run run;
+        private final long[] heads;
+
+        Laned(Run run, long[] heads) {
+            this.run = run;
+            this.heads = heads;
+        }
+
         /** Returns the lane of all messages; {@link #SEVERAL} if they have several. */
         int only() {
             int found = SEVERAL;
@@ -66,13 +74,13 @@ final class ItemLanes {
         List<Laned> all = List.copyOf(laned.values());
         List<Long> mixed = statements
                 .on(connection, "note")
-                .set("partitions", all, each -> each.run().partitionId())
-                .set("heads", all, each -> each.run().head())
+                .set("partitions", all, each -> each.run.partitionId())
+                .set("heads", all, each -> each.run.head())
                 .setInts("singles", all, Laned::only)
-                .set("criticals", all, each -> each.heads()[0])
-                .set("highs", all, each -> each.heads()[1])
-                .set("normals", all, each -> each.heads()[2])
-                .set("lows", all, each -> each.heads()[3])
+                .set("criticals", all, each -> each.heads[0])
+                .set("highs", all, each -> each.heads[1])
+                .set("normals", all, each -> each.heads[2])
+                .set("lows", all, each -> each.heads[3])
                 .list(row -> row.getLong("id"));
         if (!mixed.isEmpty()) {
             raise(connection, mixed, laned);

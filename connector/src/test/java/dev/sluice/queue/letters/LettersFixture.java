@@ -109,7 +109,7 @@ class LettersFixture {
     long moved(String queue) {
         List<String> rows = postgres.query("select count(*), count(distinct transaction_id) from sluice.messages"
                 + " where queue = '" + queue + "' and transaction_id like 'dlq:%'");
-        String[] counts = rows.get(0).split("\\|");
+        String[] counts = rows.get(0).split("\\|", -1);
         assertThat(counts[0]).as("no letter is moved twice").isEqualTo(counts[1]);
         return Long.parseLong(counts[0]);
     }

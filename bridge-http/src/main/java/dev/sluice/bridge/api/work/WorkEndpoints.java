@@ -235,7 +235,8 @@ final class WorkEndpoints {
                         state,
                         state == WorkState.DEAD
                                 ? "The dead letter stays: another work has its idempotency key, or no key decrypts it"
-                                : "The work is " + state.text() + "; only a work that waits for a retry, that was snoozed or"
+                                : "The work is " + state.text()
+                                        + "; only a work that waits for a retry, that was snoozed or"
                                         + " that is a dead letter can be retried");
             }
             boolean isReplay = retried.retry() == Retry.REPLAYED;

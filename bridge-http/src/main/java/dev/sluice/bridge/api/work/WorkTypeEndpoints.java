@@ -175,16 +175,16 @@ final class WorkTypeEndpoints {
 
     /**
      * {@code POST /api/v1/work/types/{type}/breaker} with {@code {"action": "force-open"}}, {@code "force-closed"} or
-     * {@code "reset"}: forces the circuit breakers of the type on all engines, or resets them. Answers the same with the
-     * type.
+     * {@code "reset"}: forces the circuit breakers of the type on all engines, or resets them. Answers the same with
+     * the type.
      */
     private CompletableFuture<Answer> breaker(Request request) throws IOException {
         String type = checked(request.pathParameter("type"));
         return bodies.read(
                         request,
-                        (bytes, memory) -> action(JsonRequest.parse(
-                                        bytes, bodies.limits().depth(), memory)
-                                .requiredText("action")))
+                        (bytes, memory) ->
+                                action(JsonRequest.parse(bytes, bodies.limits().depth(), memory)
+                                        .requiredText("action")))
                 .thenCompose(action -> change(
                         buffer -> buffer.breaker(type, action),
                         object().put("type", type).put("action", name(action))));

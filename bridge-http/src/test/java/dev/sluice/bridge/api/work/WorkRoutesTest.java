@@ -86,9 +86,8 @@ class WorkRoutesTest extends WorkFixture {
         JsonNode scheduled = answer(bridge.get(PATH + "?state=scheduled&type=" + type), 200);
         assertThat(scheduled.get("works")).hasSize(5);
         assertThat(JsonShape.of(scheduled.at("/works/0")))
-                .isEqualTo(
-                        "{attempts: int, crashes: int, createdAt: time, dueAt: time, endedAt: null, id: uuid,"
-                                + " key: null, leaseUntil: null, priority: text, snoozes: int, state: text, type: text}");
+                .isEqualTo("{attempts: int, crashes: int, createdAt: time, dueAt: time, endedAt: null, id: uuid,"
+                        + " key: null, leaseUntil: null, priority: text, snoozes: int, state: text, type: text}");
         assertThat(answer(bridge.get(PATH + "?state=waiting,scheduled&type=" + type), 200)
                         .get("works"))
                 .hasSize(10);
@@ -237,7 +236,8 @@ class WorkRoutesTest extends WorkFixture {
         String path = PATH + "/types/" + type + "/breaker";
         HandlerSettings settings = HandlerSettings.DEFAULT.breaker(BreakerSettings.DEFAULT);
         try (WorkBuffer engine = engine(type, (work, context) -> Outcome.done(), settings)) {
-            assertThat(answer(bridge.post(path, "{\"action\":\"force-open\"}"), 200).toString())
+            assertThat(answer(bridge.post(path, "{\"action\":\"force-open\"}"), 200)
+                            .toString())
                     .isEqualTo("{\"type\":\"" + type + "\",\"action\":\"force-open\"}");
             until(() -> engine.stats().breakers().get(type).state() == BreakerState.FORCED_OPEN);
             String id = enqueue("{\"type\":\"" + type + "\"}");
@@ -245,9 +245,12 @@ class WorkRoutesTest extends WorkFixture {
             answer(bridge.post(path, "{\"action\":\"reset\"}"), 200);
             untilState(id, "done");
         }
-        assertThat(answer(bridge.post(path, "{\"action\":\"half\"}"), 400).get("error").textValue())
+        assertThat(answer(bridge.post(path, "{\"action\":\"half\"}"), 400)
+                        .get("error")
+                        .textValue())
                 .isEqualTo("action must be force-open, force-closed or reset");
-        assertThat(answer(bridge.post(path, "{}"), 400).get("error").textValue()).isEqualTo("action is required");
+        assertThat(answer(bridge.post(path, "{}"), 400).get("error").textValue())
+                .isEqualTo("action is required");
         assertThat(answer(bridge.get(PATH + "/stats"), 200).get("breakers").isObject())
                 .isTrue();
     }

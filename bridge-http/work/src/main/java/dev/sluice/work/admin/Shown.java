@@ -65,7 +65,11 @@ final class Shown {
                 found.producer(),
                 Objects.toString(found.engine(), null),
                 more.isCancelRequested(),
-                opened(queue, found.texts().errors() == null ? more.errors() : found.texts().errors()),
+                opened(
+                        queue,
+                        found.texts().errors() == null
+                                ? more.errors()
+                                : found.texts().errors()),
                 opened(
                         queue,
                         found.texts().report() == null

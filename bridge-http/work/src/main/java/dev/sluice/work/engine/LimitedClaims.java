@@ -207,10 +207,7 @@ final class LimitedClaims {
                 Map<Allowance, Integer> shares = Shares.of(keys, room);
                 take(
                         shares,
-                        picked.stream()
-                                .filter(Used::hasItems)
-                                .map(Used::name)
-                                .collect(Collectors.toSet()));
+                        picked.stream().filter(Used::hasItems).map(Used::name).collect(Collectors.toSet()));
                 for (Allowance key : shares.keySet()) {
                     served = key.begun() == 0 ? served : Math.max(served, key.turn() - 1.0 / key.weight());
                 }
@@ -254,8 +251,7 @@ final class LimitedClaims {
                     .toList();
             List<Item> found = withItems.isEmpty()
                     ? List.of()
-                    : tables.lines()
-                            .claimItems(connection, type.itemQueue(state), withItems, owner, settings.lease());
+                    : tables.lines().claimItems(connection, type.itemQueue(state), withItems, owner, settings.lease());
             for (Item item : found) {
                 String name = requireNonNull(item.limited());
                 left.merge(name, -1, Integer::sum);

@@ -435,8 +435,7 @@ public final class Operations {
         String conflationKey = headers.get(Begun.CONFLATION_HEADER);
         if (conflationKey != null) {
             tables.ends().forgetWaiting(connection, state.queueId(), conflationKey, id.value());
-            tables.latest()
-                    .finish(connection, List.of(new EndedWork(state.queueId(), conflationKey, id.value())));
+            tables.latest().finish(connection, List.of(new EndedWork(state.queueId(), conflationKey, id.value())));
         }
         if (work.closes()) {
             tables.taking().open(connection, Types.GROUP, List.of(work.partitionId()));

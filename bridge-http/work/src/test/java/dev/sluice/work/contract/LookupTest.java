@@ -335,7 +335,8 @@ class LookupTest extends WorkFixture {
             writer.write(
                     List.of(NewMessage.of(id.value(), "work.again", "k", "put-back", new byte[] {'2'})), List.of());
         }
-        postgres.execute("update sluice.segments set created_at = created_at + interval '10 minutes' where first_seq > 1");
+        postgres.execute(
+                "update sluice.segments set created_at = created_at + interval '10 minutes' where first_seq > 1");
         WorkBuffer work = start(builder());
         WorkInfo found = find(work, id);
         assertThat(found.summary().state()).isEqualTo(WorkState.WAITING);
