@@ -16,6 +16,9 @@ import dev.sluice.work.WorkEvent;
 import dev.sluice.work.WorkEvent.Kind;
 import dev.sluice.work.WorkId;
 import dev.sluice.work.testing.DeadLetter;
+import dev.sluice.work.testing.TestedRun;
+import dev.sluice.work.testing.WorkState;
+import dev.sluice.work.testing.WorkStatus;
 import dev.sluice.work.testing.WorkTester;
 import java.time.Duration;
 import java.time.Instant;
@@ -216,9 +219,31 @@ class TestingKitTest extends WorkFixture {
                     comparable(
                             dead.reason() + "|" + dead.retries() + "|" + lines(dead.errors()) + "|" + dead.progress()));
         }
-        names.forEach(
-                (id, name) -> results.add(name, "result " + tester[0].state(id).result()));
+        names.forEach((id, name) -> {
+            WorkState state = tester[0].state(id);
+            results.add(name, "result " + state.result());
+            requireConsistent(state, tester[0].runs(id), results.get(name));
+        });
         return results;
+    }
+
+    /** What the kit says of a work in three ways is the same. */
+    private static void requireConsistent(WorkState state, List<TestedRun> runs, List<String> events) {
+        long started =
+                events.stream().filter(event -> event.startsWith("STARTED")).count();
+        assertThat((long) runs.size()).isEqualTo(started);
+        Kind last =
+                switch (state.status()) {
+                    case WAITING, RUNNING -> throw new AssertionError("not at its end: " + events);
+                    case DONE -> Kind.COMPLETED;
+                    case CANCELLED -> Kind.CANCELLED;
+                    case DEAD_LETTER -> Kind.DEAD_LETTERED;
+                };
+        assertThat(events).anyMatch(event -> event.startsWith(last.name()));
+        assertThat(state.status() == WorkStatus.DEAD_LETTER).isEqualTo(state.reason() != null);
+        if (!runs.isEmpty()) {
+            assertThat(runs.get(runs.size() - 1).outcome()).isEqualTo(last);
+        }
     }
 
     private Results ofEngine() throws Exception {
