@@ -3,7 +3,6 @@ package dev.sluice.work;
 import static java.util.Objects.requireNonNull;
 
 import java.time.Duration;
-import java.util.Arrays;
 import java.util.LinkedHashSet;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -100,15 +99,12 @@ public record BreakerSettings(
     /** Sets which errors are not counted. */
     @SafeVarargs
     public final BreakerSettings ignoring(Class<? extends Throwable>... errors) {
+        var all = new LinkedHashSet<Class<? extends Throwable>>();
+        for (Class<? extends Throwable> each : errors) {
+            all.add(each);
+        }
         return new BreakerSettings(
-                failureRate,
-                window,
-                minimumCalls,
-                slowRate,
-                slowerThan,
-                openFor,
-                halfOpenCalls,
-                new LinkedHashSet<>(Arrays.asList(errors)));
+                failureRate, window, minimumCalls, slowRate, slowerThan, openFor, halfOpenCalls, all);
     }
 
     /** Returns whether an error is not counted. */

@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 
 /**
  * Keeps partitions in the most urgent lane that waits in them, in queues where the lanes of messages count.
@@ -26,17 +27,15 @@ final class ItemLanes {
     }
 
     /** The new messages of a partition. */
-    private static final class Laned {
-        private final Run run;
-        private final long[] heads;
-
-        Laned(Run run, long[] heads) {
-            this.run = run;
-            this.heads = heads;
+    private record Laned(Run run) {
+        /** Returns the seq of the newest message of each lane, 0: none. */
+        long[] heads() {
+            return Objects.requireNonNull(run.laneHeads());
         }
 
         /** Returns the lane of all messages; {@link #SEVERAL} if they have several. */
         int only() {
+            long[] heads = heads();
             int found = SEVERAL;
             for (int lane = 0; lane < heads.length; lane++) {
                 if (heads[lane] > 0) {
@@ -50,6 +49,7 @@ final class ItemLanes {
         }
 
         int mostUrgent() {
+            long[] heads = heads();
             for (int lane = 0; lane < heads.length; lane++) {
                 if (heads[lane] > 0) {
                     return lane;
@@ -63,9 +63,8 @@ final class ItemLanes {
     void note(Connection connection, List<Run> runs) throws SQLException {
         var laned = new HashMap<Long, Laned>();
         for (Run run : runs) {
-            long[] heads = run.laneHeads();
-            if (heads != null) {
-                laned.put(run.partitionId(), new Laned(run, heads));
+            if (run.laneHeads() != null) {
+                laned.put(run.partitionId(), new Laned(run));
             }
         }
         if (laned.isEmpty()) {
@@ -74,13 +73,13 @@ final class ItemLanes {
         List<Laned> all = List.copyOf(laned.values());
         List<Long> mixed = statements
                 .on(connection, "note")
-                .set("partitions", all, each -> each.run.partitionId())
-                .set("heads", all, each -> each.run.head())
+                .set("partitions", all, each -> each.run().partitionId())
+                .set("heads", all, each -> each.run().head())
                 .setInts("singles", all, Laned::only)
-                .set("criticals", all, each -> each.heads[0])
-                .set("highs", all, each -> each.heads[1])
-                .set("normals", all, each -> each.heads[2])
-                .set("lows", all, each -> each.heads[3])
+                .set("criticals", all, each -> each.heads()[0])
+                .set("highs", all, each -> each.heads()[1])
+                .set("normals", all, each -> each.heads()[2])
+                .set("lows", all, each -> each.heads()[3])
                 .list(row -> row.getLong("id"));
         if (!mixed.isEmpty()) {
             raise(connection, mixed, laned);

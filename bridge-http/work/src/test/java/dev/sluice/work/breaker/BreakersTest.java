@@ -19,10 +19,13 @@ import org.junit.jupiter.api.Test;
 class BreakersTest {
     private static final BreakerSettings THREE =
             BreakerSettings.consecutive(3).openFor(Duration.ofSeconds(10)).halfOpenCalls(2);
-    private static final IllegalStateException ERROR = new IllegalStateException("broken");
 
     private final AtomicLong nanos = new AtomicLong(-5_000_000_000L); // A clock of Java may be negative.
     private final List<WorkEvent> told = new CopyOnWriteArrayList<>();
+
+    private static IllegalStateException error() {
+        return new IllegalStateException("broken");
+    }
 
     private Breakers breakers(@Nullable BreakerSettings settings) {
         return new Breakers("type", settings, nanos::get, told::add);
@@ -41,7 +44,7 @@ class BreakersTest {
 
     private static void fail(Breakers breakers, @Nullable String target, int times) {
         for (int i = 0; i < times; i++) {
-            permitted(breakers, target).failed(1, ERROR);
+            permitted(breakers, target).failed(1, error());
         }
     }
 
@@ -109,7 +112,7 @@ class BreakersTest {
         Breakers breakers = breakers(THREE);
         fail(breakers, null, 3);
         pass(Duration.ofSeconds(11));
-        breakers.permissions(50).forEach(call -> call.failed(1, ERROR));
+        breakers.permissions(50).forEach(call -> call.failed(1, error()));
         assertThat(breakers.view().state()).isEqualTo(BreakerState.OPEN);
         pass(Duration.ofSeconds(10));
         assertThat(breakers.permissions(50)).isEmpty();
@@ -137,8 +140,8 @@ class BreakersTest {
         fail(breakers, null, 3);
         pass(Duration.ofSeconds(11));
         List<Permit> calls = breakers.permissions(1);
-        early.failed(1, ERROR);
-        other.failed(1, ERROR);
+        early.failed(1, error());
+        other.failed(1, error());
         assertThat(breakers.view().state()).isEqualTo(BreakerState.HALF_OPEN);
         calls.get(0).succeeded(1);
         breakers.permissions(1).get(0).succeeded(1);
@@ -264,7 +267,7 @@ class BreakersTest {
     void aHandlerWithoutABreakerCanBeForcedOpen() {
         Breakers breakers = breakers(null);
         for (int i = 0; i < 100; i++) {
-            breakers.ask(null, null).permit().failed(1, ERROR);
+            breakers.ask(null, null).permit().failed(1, error());
         }
         assertThat(breakers.permissions(5)).isNull();
         assertThat(breakers.haveTargets()).isFalse();
