@@ -387,12 +387,12 @@ final class Dispatcher {
         if (wanted <= 0 || (ahead > 0 && workers.waiting(type) > ahead / 2)) {
             return false;
         }
+        if (arrived.stream().anyMatch(each -> each.begun().closes())) {
+            settle(); // Opens partitions, so that the next works of their keys have their turns in this claim.
+        }
         List<Permit> permissions = type.breakers().permissions(wanted);
         int permitted = permissions == null ? wanted : permissions.size();
-        if (permitted == 0) {
-            return false;
-        }
-        return claim(type, state, permitted, permissions);
+        return permitted > 0 && claim(type, state, permitted, permissions);
     }
 
     private void giveBack(List<Begun> works) {
