@@ -20,6 +20,7 @@ final class Aliases {
             new Alias("BUFFER_MAX_RETRIES", "work.defaults.retry.max.attempts", Aliases::oneMore),
             new Alias("BUFFER_MAX_QUEUE_SIZE", "work.max.queue.size", UnaryOperator.identity()),
             new Alias("BUFFER_MESSAGE_TIMEOUT_MS", "work.defaults.timeout.ms", UnaryOperator.identity()),
+            new Alias("BUFFER_CIRCUIT_BREAKER_THRESHOLD", "work.defaults.breaker.threshold", UnaryOperator.identity()),
             new Alias("BUFFER_METRICS_ENABLED", "work.metrics.enabled", UnaryOperator.identity()));
 
     private Aliases() {}

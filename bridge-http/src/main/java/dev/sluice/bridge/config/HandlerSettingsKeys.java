@@ -5,6 +5,7 @@ import static dev.sluice.bridge.config.KeyGroup.HOUR_MS;
 import dev.sluice.bridge.work.HandlerConfig;
 import dev.sluice.queue.LimitKey;
 import dev.sluice.work.Batching;
+import dev.sluice.work.BreakerSettings;
 import dev.sluice.work.HandlerSettings;
 import dev.sluice.work.Limit;
 import dev.sluice.work.RetryPolicy;
@@ -15,6 +16,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.function.BiFunction;
 import java.util.function.Function;
+import java.util.function.UnaryOperator;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -183,6 +185,51 @@ final class HandlerSettingsKeys {
                 "of each limit key",
                 settings -> settings.limits().ofEachKey(),
                 HandlerSettings::limitOfEachKey);
+    }
+
+    static {
+        bind(
+                GROUP.integer(
+                        "breaker.threshold",
+                        0,
+                        0,
+                        BreakerSettings.MAX_CALLS,
+                        "How many runs fail one after the other until the circuit breaker opens. If 0, the breaker goes"
+                                + " by `breaker.failure.rate`."),
+                (settings, failures) ->
+                        failures == 0 ? settings : settings.breaker(BreakerSettings.consecutive(failures)));
+        bind(
+                GROUP.integer(
+                        "breaker.failure.rate",
+                        0,
+                        0,
+                        100,
+                        "The circuit breaker opens if so many percent of the last 100 runs have failed, and at least 20"
+                                + " have ended. If this key and `breaker.threshold` are 0, there is no breaker."),
+                (settings, rate) -> rate == 0
+                        ? settings
+                        : settings.breaker(BreakerSettings.DEFAULT.failures(
+                                rate, BreakerSettings.DEFAULT.window(), BreakerSettings.DEFAULT.minimumCalls())));
+        bind(
+                GROUP.longMillis(
+                        "breaker.open.ms",
+                        BreakerSettings.DEFAULT.openFor().toMillis(),
+                        1,
+                        BreakerSettings.MAX_OPEN.toMillis(),
+                        "The time in ms for which an open breaker lets no work of the type run."),
+                (settings, time) -> breaker(settings, breaker -> breaker.openFor(time)));
+        bind(
+                GROUP.integer(
+                        "breaker.half.open.calls",
+                        BreakerSettings.DEFAULT.halfOpenCalls(),
+                        1,
+                        BreakerSettings.MAX_CALLS,
+                        "How many runs decide after that time whether the breaker closes."),
+                (settings, calls) -> breaker(settings, breaker -> breaker.halfOpenCalls(calls)));
+    }
+
+    private static HandlerSettings breaker(HandlerSettings settings, UnaryOperator<BreakerSettings> change) {
+        return settings.breaker() == null ? settings : settings.breaker(change.apply(settings.breaker()));
     }
 
     /** Binds the keys of a limit on all engines together. */

@@ -5,6 +5,7 @@ import static dev.sluice.bridge.config.KeyGroup.HOUR_MS;
 import dev.sluice.bridge.work.HandlerConfig;
 import dev.sluice.bridge.work.WorkConfig;
 import dev.sluice.queue.PayloadCipher;
+import dev.sluice.work.LaneOrder;
 import dev.sluice.work.WorkBuffer;
 import dev.sluice.work.WorkEvent;
 import dev.sluice.work.WorkEventJson;
@@ -16,6 +17,8 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.BiConsumer;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
 /**
@@ -25,6 +28,7 @@ import java.util.stream.Collectors;
 final class WorkSettings {
     static final KeyGroup GROUP = new KeyGroup("Work");
 
+    private static final Pattern WEIGHTS = Pattern.compile("(\\d{1,9}):(\\d{1,9}):(\\d{1,9}):(\\d{1,9})");
     private static final int DAY_MS = 24 * HOUR_MS;
 
     static final Key<List<String>> HANDLERS = GROUP.list(
@@ -163,6 +167,15 @@ final class WorkSettings {
     static {
         bind(
                 GROUP.parsed(
+                        "work.lanes",
+                        "8:4:2:1",
+                        WorkSettings::lanes,
+                        "How claims are divided among the lanes `critical`, `high`, `normal` and `low` of a type: their"
+                                + " weights, or `strict`, with which a lane gets nothing while a more urgent one has"
+                                + " works."),
+                (builder, lanes) -> builder.lanes(lanes.order()));
+        bind(
+                GROUP.parsed(
                         "work.event.queue",
                         "",
                         WorkSettings::kinds,
@@ -176,6 +189,31 @@ final class WorkSettings {
     }
 
     private WorkSettings() {}
+
+    /** An order of lanes, which shows itself as the configuration has it. */
+    private record Lanes(LaneOrder order, String text) {
+        @Override
+        public String toString() {
+            return text;
+        }
+    }
+
+    private static Lanes lanes(String text) {
+        if (text.equals("strict")) {
+            return new Lanes(LaneOrder.STRICT, text);
+        }
+        Matcher weights = WEIGHTS.matcher(text);
+        if (!weights.matches()) {
+            throw new IllegalArgumentException("must be strict, or four weights such as 8:4:2:1, was " + text);
+        }
+        return new Lanes(
+                LaneOrder.weighted(
+                        Integer.parseInt(weights.group(1)),
+                        Integer.parseInt(weights.group(2)),
+                        Integer.parseInt(weights.group(3)),
+                        Integer.parseInt(weights.group(4))),
+                text);
+    }
 
     private static Set<WorkEvent.Kind> kinds(String text) {
         var kinds = new Kinds();

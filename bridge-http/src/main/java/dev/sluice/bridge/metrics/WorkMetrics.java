@@ -1,5 +1,6 @@
 package dev.sluice.bridge.metrics;
 
+import dev.sluice.work.BreakerState;
 import dev.sluice.work.WorkEvent;
 import dev.sluice.work.WorkMeter;
 import io.prometheus.metrics.core.datapoints.DistributionDataPoint;
@@ -63,6 +64,7 @@ public final class WorkMetrics implements WorkMeter {
         private final Map<WorkEvent.Kind, LongAdder> events = new EnumMap<>(WorkEvent.Kind.class);
         private final LongAdder crashed = new LongAdder();
         private final AtomicLong active = new AtomicLong();
+        private volatile BreakerState breaker = BreakerState.CLOSED;
         private final DistributionDataPoint ran;
         private final DistributionDataPoint waited;
 
@@ -83,6 +85,11 @@ public final class WorkMetrics implements WorkMeter {
         /** Returns how many works were taken over from engines that died. */
         public long crashed() {
             return crashed.sum();
+        }
+
+        /** Returns the state of the circuit breaker of works without a target. */
+        public BreakerState breaker() {
+            return breaker;
         }
 
         /** Returns how many handlers run. */
@@ -133,6 +140,11 @@ public final class WorkMetrics implements WorkMeter {
     @Override
     public void crashed(String type, int works) {
         of(type).crashed.add(works);
+    }
+
+    @Override
+    public void breaker(String type, BreakerState state) {
+        of(type).breaker = state;
     }
 
     /** Returns the counts by type, sorted. */

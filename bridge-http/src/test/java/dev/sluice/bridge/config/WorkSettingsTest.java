@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import dev.sluice.bridge.system.ConfigException;
 import dev.sluice.bridge.work.HandlerConfig;
 import dev.sluice.work.Batching;
+import dev.sluice.work.BreakerSettings;
 import dev.sluice.work.HandlerSettings;
 import dev.sluice.work.Limit;
 import dev.sluice.work.RetryPolicy;
@@ -157,6 +158,32 @@ class WorkSettingsTest {
                         "work.handlers.a.limit.rate", "10"))
                 .containsExactly("work.handlers.a.limit.rate must be a number of works and a period, such as 10/1s,"
                         + " was 10");
+    }
+
+    @Test
+    void aCircuitBreakerHasAThresholdOrARate() throws ConfigException {
+        String[] handler = {"work.handlers", "a", "work.handlers.a.type", "acme.A"};
+        var failures = map(handler);
+        failures.put("work.handlers.a.breaker.threshold", "7");
+        failures.put("work.defaults.breaker.open.ms", "100");
+        assertThat(only(BridgeConfig.parse(failures)).settings().breaker())
+                .isEqualTo(BreakerSettings.consecutive(7).openFor(Duration.ofMillis(100)));
+        var rate = map(handler);
+        rate.put("work.handlers.a.breaker.failure.rate", "30");
+        rate.put("work.handlers.a.breaker.half.open.calls", "2");
+        assertThat(only(BridgeConfig.parse(rate)).settings().breaker())
+                .isEqualTo(BreakerSettings.DEFAULT.failures(30, 100, 20).halfOpenCalls(2));
+        assertThat(only(parse(handler)).settings().breaker()).isNull();
+    }
+
+    @Test
+    void lanesAreStrictOrHaveWeights() throws ConfigException {
+        assertThat(parse("work.lanes", "strict").describe()).contains("work.lanes = strict");
+        assertThat(parse().describe()).contains("work.lanes = 8:4:2:1");
+        assertThat(problems("work.lanes", "8:4"))
+                .containsExactly("work.lanes must be strict, or four weights such as 8:4:2:1, was 8:4");
+        assertThat(problems("work.lanes", "8:4:2:0"))
+                .containsExactly("work.lanes the weight of lane low must be 1 to 1000, was 0");
     }
 
     @Test
@@ -330,6 +357,7 @@ class WorkSettingsTest {
             "BUFFER_MAX_QUEUE_SIZE", "5",
             "BUFFER_MESSAGE_TIMEOUT_MS", "6",
             "BUFFER_METRICS_ENABLED", "false",
+            "BUFFER_CIRCUIT_BREAKER_THRESHOLD", "9",
             "SLUICE_WORK_HANDLERS", "a",
             "SLUICE_WORK_HANDLERS_A_TYPE", "acme.A"
         };
@@ -344,11 +372,13 @@ class WorkSettingsTest {
                         "work.defaults.retry.max.attempts", "BUFFER_MAX_RETRIES",
                         "work.max.queue.size", "BUFFER_MAX_QUEUE_SIZE",
                         "work.defaults.timeout.ms", "BUFFER_MESSAGE_TIMEOUT_MS",
+                        "work.defaults.breaker.threshold", "BUFFER_CIRCUIT_BREAKER_THRESHOLD",
                         "work.metrics.enabled", "BUFFER_METRICS_ENABLED"));
         assertThat(config.describe()).contains("work.concurrency = 3", "work.max.queue.size = 5");
         assertThat(config.work().countsWorks()).isFalse();
         HandlerSettings settings = only(config).settings();
         assertThat(settings.timeout()).hasMillis(6);
+        assertThat(settings.breaker()).isEqualTo(BreakerSettings.consecutive(9));
         assertThat(settings.retry().maxAttempts()).as("four retries").isEqualTo(5);
     }
 

@@ -111,6 +111,18 @@ class WorkInBridgeTest {
         assertThat(Files.readString(notes())).endsWith("closed\n");
     }
 
+    @Test
+    void anOpenCircuitBreakerIsSeen() throws Exception {
+        try (RunningBridge bridge = start("work.handlers.probe.breaker.threshold", "2")) {
+            push(bridge, "\"fail\"");
+            await().atMost(PATIENCE)
+                    .untilAsserted(
+                            () -> assertThat(bridge.get("/metrics/prometheus").body())
+                                    .contains("sluice_work_breaker_state{state=\"open\",type=\"probe\"} 1.0")
+                                    .contains("sluice_work_breaker_state{state=\"closed\",type=\"probe\"} 0.0"));
+        }
+    }
+
     /** The engine hears of a push from the drain of its own process, so it need not wait for its poll interval. */
     @Test
     void aPushStartsItsHandlerWithoutWaitingForThePoll() throws Exception {

@@ -22,6 +22,9 @@ public interface WorkMeter {
 
         @Override
         public void crashed(String type, int works) {}
+
+        @Override
+        public void breaker(String type, BreakerState state) {}
     };
 
     /** Something has happened to a work of a type, or to the type. */
@@ -39,4 +42,7 @@ public interface WorkMeter {
 
     /** This buffer has taken works over that were begun in an engine that died. */
     void crashed(String type, int works);
+
+    /** The circuit breaker of a type, of works without a target, has another state. */
+    void breaker(String type, BreakerState state);
 }

@@ -1,5 +1,6 @@
 package dev.sluice.work.engine;
 
+import dev.sluice.work.BreakerState;
 import dev.sluice.work.WorkEvent;
 import dev.sluice.work.WorkEvent.Kind;
 import dev.sluice.work.WorkListener;
@@ -7,8 +8,10 @@ import dev.sluice.work.WorkMeter;
 import dev.sluice.work.run.VerdictEvents;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collection;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -153,6 +156,9 @@ final class Events {
     /** Hands an event to all listeners. Any thread; never waits. */
     void tell(WorkEvent event) {
         meter.happened(event.kind(), event.type());
+        if (event.kind() == Kind.BREAKER) {
+            stateOfType(event.detail()).ifPresent(state -> meter.breaker(event.type(), state));
+        }
         if (queue != null) {
             queue.offer(event);
         }
@@ -161,6 +167,13 @@ final class Events {
                 dropped.increment();
             }
         }
+    }
+
+    /** Returns the state in a detail; empty if it is the state of a target. */
+    private static Optional<BreakerState> stateOfType(@Nullable String detail) {
+        return Arrays.stream(BreakerState.values())
+                .filter(state -> state.name().equals(detail))
+                .findFirst();
     }
 
     /** Tells what was stored of runs, without those that other engines have taken over. */
