@@ -79,12 +79,14 @@ final class LimitedClaims {
      * @param items items, which this engine has leased
      * @param taken messages that cursors have moved past
      * @param names the name of the limits whose room the works of a run take, by run
+     * @param leftItems whether items are likely to be due that were neither claimed nor put into lines
      * @param next after how long a rate lets the next work begin; null: none waits for that
      */
     record Found(
             List<Item> items,
             List<Taken> taken,
             List<String> names,
+            boolean leftItems,
             @Nullable Duration next) {}
 
     /** A claim of a type, while it is made. */
@@ -98,6 +100,7 @@ final class LimitedClaims {
         private final List<Taken> taken = new ArrayList<>();
         private final List<String> names = new ArrayList<>();
         private double served;
+        private boolean leftItems;
 
         /**
          * Locks the row of the type.
@@ -130,7 +133,7 @@ final class LimitedClaims {
                 changes.add(ofType.change(served));
             }
             tables.limits().change(connection, state.queueId(), changes);
-            return new Found(items, taken, names, next());
+            return new Found(items, taken, names, leftItems, next());
         }
 
         private @Nullable Duration next() throws SQLException {
@@ -148,6 +151,7 @@ final class LimitedClaims {
                 items.addAll(tables.items()
                         .claim(connection, type.itemQueue(state), room, owner, settings.lease(), LimitRows.TYPE));
             }
+            leftItems = wantsItems && items.size() == room; // Also if there was no room for any.
             int left = room - items.size();
             if (left > 0 && wantsMessages) {
                 taken.addAll(tables.taking()
@@ -188,6 +192,7 @@ final class LimitedClaims {
                 lined.forEach(each -> waiting.add(each.name()));
                 more = due.size() == LINED;
             }
+            leftItems = more;
             tables.limits().await(connection, state.queueId(), waiting, served);
             tables.limits().due(connection, state.queueId(), served);
         }
