@@ -53,12 +53,12 @@ cross join lateral (
 ) k;
 
 -- name: keep-reports
--- Keeps what is known of works that run again: what their handlers have reported, and their failures.
+-- Keeps what is known of works that run again: what their handlers have reported, and their failures. The row of a work
+-- without a failure has an empty history: it says that the work was put back, and when.
 insert into sluice.work_progress (queue_id, message_id, report, history)
-select distinct on (d.queue_id, d.message_id) d.queue_id, d.message_id, d.progress, d.history
+select distinct on (d.queue_id, d.message_id) d.queue_id, d.message_id, d.progress, coalesce(d.history, '[]')
 from unnest(:ids::bigint[]) as wanted (id)
 cross join lateral (select * from sluice.dead_letters d where d.id = wanted.id offset 0) d
-where d.progress is not null or d.history is not null
 order by d.queue_id, d.message_id, d.id desc
 on conflict (queue_id, message_id) do update
 set report = excluded.report, history = excluded.history, updated_at = clock_timestamp();

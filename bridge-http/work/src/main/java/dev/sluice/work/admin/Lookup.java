@@ -187,7 +187,7 @@ final class Lookup {
 
     private Anywhere place(Connection connection, List<TypeQueue> types, @Nullable String partition, UUID id)
             throws SQLException {
-        Instant created = MessageIds.timeOf(id);
+        Instant created = rows.replayedAt(connection, types, id).orElse(MessageIds.timeOf(id));
         if (created != null) {
             Optional<Place> near =
                     rows.near(connection, types, partition, id, created.minus(BEFORE_ID), created.plus(AFTER_ID));

@@ -154,6 +154,15 @@ public final class FindRows {
                 .first(row -> new Place(row.getLong("partition_id"), row.getLong("seq")));
     }
 
+    /** Returns when a work was put back from the dead letters; empty if it was not. */
+    public Optional<Instant> replayedAt(Connection connection, List<TypeQueue> types, UUID id) throws SQLException {
+        return statements
+                .on(connection, "replayed-at")
+                .set("queues", types, TypeQueue::id)
+                .set("id", id)
+                .first(row -> row.getTimestamp("updated_at").toInstant());
+    }
+
     /**
      * What a search in all segments found.
      *

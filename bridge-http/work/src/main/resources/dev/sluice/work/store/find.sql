@@ -69,6 +69,15 @@ from (
 where found.queue_id = any (:queues::bigint[])
 order by found.rank, found.letter desc nulls last;
 
+-- name: replayed-at
+-- When a work was put back from the dead letters, if it was and has not begun since. Its message is newer than its id.
+select p.updated_at
+from unnest(:queues::bigint[]) as wanted (id)
+cross join lateral (
+  select * from sluice.work_progress p where p.queue_id = wanted.id and p.message_id = :id offset 0
+) p
+where p.history is not null;
+
 -- name: near
 -- The newest place of a message in segments that were written from :from to :to. Bisects the partitions of the queues.
 -- If a partition is given, reads only that one, and those of the same name with a limit key.

@@ -23,6 +23,7 @@ import dev.sluice.work.Outcome;
 import dev.sluice.work.RetryPolicy;
 import dev.sluice.work.Work;
 import dev.sluice.work.WorkBuffer;
+import dev.sluice.work.WorkState;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -255,6 +256,24 @@ class ReplayTest extends WorkFixture {
         assertThat(postgres.query("select case when name like '~low.%' then 'low' else name end, lane"
                         + " from sluice.partitions order by lane"))
                 .containsExactly("k|" + PriorityLane.CRITICAL.number(), "low|" + PriorityLane.LOW.number());
+    }
+
+    /** Its first message may still be in the partition, behind the engines. */
+    @Test
+    void aReplayedWorkIsFoundWhileItWaits() throws Exception {
+        WorkBuffer work = start(quick().handler("wait", (each, context) -> Outcome.deadLetter("no")));
+        Enqueued enqueued = work.enqueue(Work.of("wait", "1"));
+        untilLetters(1);
+        work.close();
+        postgres.execute("update sluice.segments set created_at = now() - interval '1 hour'");
+        assertThat(replay()).containsExactly(Verdict.MOVED);
+        WorkBuffer other = start(quick());
+        assertThat(other.admin()
+                        .find("wait", null, enqueued.id())
+                        .orElseThrow()
+                        .summary()
+                        .state())
+                .isEqualTo(WorkState.WAITING);
     }
 
     @Test
