@@ -28,7 +28,7 @@ class PlainProgramTest extends WorkContract {
                         Logger.class,
                         PlainMain.class)
                 .map(PlainProgramTest::place);
-        Stream<String> breakers = Stream.of(PluginJars.classPath().split(File.pathSeparator))
+        Stream<String> breakers = Stream.of(PluginJars.classPath().split(File.pathSeparator, -1))
                 .filter(entry -> Path.of(entry).getFileName().toString().startsWith("resilience4j-"));
         return Stream.concat(places, breakers).distinct().toList();
     }

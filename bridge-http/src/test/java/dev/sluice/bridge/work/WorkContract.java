@@ -153,7 +153,7 @@ abstract class WorkContract {
                 .asString()
                 .startsWith("failed 3 times:")
                 .contains("told to fail");
-        assertThat(notes("begin", "\"fails\"").stream().map(line -> line.split(" ")[2]))
+        assertThat(notes("begin", "\"fails\"").stream().map(line -> line.split(" ", -1)[2]))
                 .containsExactly("1", "2", "3");
     }
 
@@ -179,7 +179,7 @@ abstract class WorkContract {
     void aSnoozeCostsNoAttempt() throws Exception {
         client.enqueue(probe("snoozes", "snooze"));
         until(() -> notes("end", "\"snoozes\"").size() == 2);
-        assertThat(notes("begin", "\"snoozes\"").stream().map(line -> line.split(" ")[2]))
+        assertThat(notes("begin", "\"snoozes\"").stream().map(line -> line.split(" ", -1)[2]))
                 .containsExactly("1", "1");
     }
 
@@ -218,12 +218,12 @@ abstract class WorkContract {
                 .containsExactly("0");
         process = start();
         until(() -> notes("end", "stops-").stream()
-                        .map(line -> line.split(" ")[1])
+                        .map(line -> line.split(" ", -1)[1])
                         .distinct()
                         .count()
                 == 30);
         untilNothingIsLeft();
-        assertThat(notes("begin", "stops-").stream().map(line -> line.split(" ")[2] + line.split(" ")[3]))
+        assertThat(notes("begin", "stops-").stream().map(line -> line.split(" ", -1)[2] + line.split(" ", -1)[3]))
                 .containsOnly("10");
     }
 
@@ -233,7 +233,8 @@ abstract class WorkContract {
         assertThat(process.waitFor(60, TimeUnit.SECONDS)).as("was killed").isTrue();
         process = start();
         until(() -> notes("end", "\"dies\"").size() == 1);
-        assertThat(notes("begin", "\"dies\"").stream().map(line -> line.split(" ")[2] + " " + line.split(" ")[3]))
+        assertThat(notes("begin", "\"dies\"").stream()
+                        .map(line -> line.split(" ", -1)[2] + " " + line.split(" ", -1)[3]))
                 .containsExactly("1 0", "1 1");
     }
 }

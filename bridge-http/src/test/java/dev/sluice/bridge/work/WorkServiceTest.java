@@ -144,7 +144,7 @@ class WorkServiceTest {
             service.buffer().enqueue(Work.of("probe", "\"slow\""));
             await().atMost(PATIENCE).until(() -> noted().contains("begin "));
         }
-        assertThat(noted().lines().map(line -> line.split(" ")[0])).containsExactly("begin", "end", "closed");
+        assertThat(noted().lines().map(line -> line.split(" ", -1)[0])).containsExactly("begin", "end", "closed");
     }
 
     @Test

@@ -112,8 +112,7 @@ final class Claims {
             return claim(type, state, permits, (connection, ids) -> {
                 LimitedClaims.Found found = limited.find(connection, type, state, limit, items, messages);
                 addClaims(connection, found.taken(), found.names(), ids);
-                return new Rows(
-                        found.items(), found.taken(), found.names(), found.leftItems(), false, found.next());
+                return new Rows(found.items(), found.taken(), found.names(), found.leftItems(), false, found.next());
             });
         }
         return claim(type, state, permits, (connection, ids) -> {

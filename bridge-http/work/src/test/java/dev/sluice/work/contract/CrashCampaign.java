@@ -35,8 +35,8 @@ final class CrashCampaign {
     private static final String BEGUN = "select s.ids[(seq - s.first_seq + 1)::integer] from sluice.work_claims c"
             + " cross join generate_series(c.first_seq, c.last_seq) seq"
             + " join sluice.segments s on s.partition_id = c.partition_id and seq between s.first_seq and s.last_seq"
-            + " where c.owner = '%1$s' and not c.done @> seq"
-            + " union all select i.message_id from sluice.work_items i where i.owner = '%1$s'";
+            + " where c.owner = ':owner' and not c.done @> seq"
+            + " union all select i.message_id from sluice.work_items i where i.owner = ':owner'";
 
     private final TestPostgres postgres;
     private final Random random;
@@ -154,7 +154,7 @@ final class CrashCampaign {
                         + "' and lease_until <= now()"))
                 .as("no lease has ended before the works were counted")
                 .isEmpty();
-        return postgres.query(String.format(BEGUN, owners.get(0)));
+        return postgres.query(BEGUN.replace(":owner", owners.get(0).toString()));
     }
 
     /** Kills a process, and notes the crashes of the works that it had begun. */

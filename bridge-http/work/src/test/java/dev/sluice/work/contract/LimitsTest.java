@@ -288,16 +288,16 @@ class LimitsTest extends WorkFixture {
     void aRetryBeginsAsSoonAsThereIsRoom() throws Exception {
         var runs = new ConcurrentHashMap<String, AtomicInteger>();
         start(builder()
-                .concurrency(8)
-                .pollInterval(Duration.ofMinutes(1))
-                .handler(
-                        "t",
-                        (each, context) -> {
-                            int run = runs.computeIfAbsent(each.payloadText(), key -> new AtomicInteger())
-                                    .incrementAndGet();
-                            return run == 1 ? Outcome.retry(Duration.ZERO, "again") : watched("t", 2);
-                        },
-                        HandlerSettings.DEFAULT.limit(Limit.ofConcurrency(2))))
+                        .concurrency(8)
+                        .pollInterval(Duration.ofMinutes(1))
+                        .handler(
+                                "t",
+                                (each, context) -> {
+                                    int run = runs.computeIfAbsent(each.payloadText(), key -> new AtomicInteger())
+                                            .incrementAndGet();
+                                    return run == 1 ? Outcome.retry(Duration.ZERO, "again") : watched("t", 2);
+                                },
+                                HandlerSettings.DEFAULT.limit(Limit.ofConcurrency(2))))
                 .enqueue(works("t", 60));
         until(() -> ended.get() == 60);
         untilNoRoomIsUsed();

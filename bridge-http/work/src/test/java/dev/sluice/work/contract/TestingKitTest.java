@@ -232,13 +232,12 @@ class TestingKitTest extends WorkFixture {
         long started =
                 events.stream().filter(event -> event.startsWith("STARTED")).count();
         assertThat((long) runs.size()).isEqualTo(started);
-        Kind last =
-                switch (state.status()) {
-                    case WAITING, RUNNING -> throw new AssertionError("not at its end: " + events);
-                    case DONE -> Kind.COMPLETED;
-                    case CANCELLED -> Kind.CANCELLED;
-                    case DEAD_LETTER -> Kind.DEAD_LETTERED;
-                };
+        Kind last = switch (state.status()) {
+            case WAITING, RUNNING -> throw new AssertionError("not at its end: " + events);
+            case DONE -> Kind.COMPLETED;
+            case CANCELLED -> Kind.CANCELLED;
+            case DEAD_LETTER -> Kind.DEAD_LETTERED;
+        };
         assertThat(events).anyMatch(event -> event.startsWith(last.name()));
         assertThat(state.status() == WorkStatus.DEAD_LETTER).isEqualTo(state.reason() != null);
         if (!runs.isEmpty()) {
