@@ -66,5 +66,9 @@ set report = excluded.report, history = excluded.history, updated_at = clock_tim
 -- name: forget-cancels
 -- A work that was to be cancelled when it became a dead letter is not cancelled when it runs again.
 delete from sluice.work_cancels c
-using (select d.queue_id, d.message_id from sluice.dead_letters d where d.id = any (:ids::bigint[])) d
+using (
+  select d.queue_id, d.message_id
+  from unnest(:ids::bigint[]) as wanted (id)
+  cross join lateral (select * from sluice.dead_letters d where d.id = wanted.id offset 0) d
+) d
 where c.queue_id = any (array[d.queue_id]) and c.message_id = d.message_id;
