@@ -148,6 +148,7 @@ class RequestMemoryRoutesTest {
                 tree("/api/v1/work/types/{type}/breaker", "/api/v1/work/types/w/breaker"),
                 tree("/api/v1/configure"),
                 tree("/api/v1/dlq/redrive"),
+                tree("/api/v1/dlq/jobs"),
                 tree("/api/v1/system/maintenance"),
                 tree("/api/v1/system/maintenance/pop"),
                 tree("/internal/api/notify"),
@@ -181,6 +182,7 @@ class RequestMemoryRoutesTest {
         withBody.removeAll(Set.of(
                 "/api/v1/ack", // One acknowledgement.
                 "/api/v1/stats/refresh",
+                "/api/v1/dlq/jobs/{jobId}/cancel",
                 "/api/v1/work/{id}/cancel",
                 "/api/v1/work/{id}/retry",
                 "/api/v1/work/types/{type}/pause",

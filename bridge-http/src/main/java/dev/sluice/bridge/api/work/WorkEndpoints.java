@@ -49,6 +49,11 @@ final class WorkEndpoints {
     private static final int MAX_LIMIT = 1_000;
     private static final int SUMMARY_BYTES = 400;
 
+    private static final String STAYS =
+            "The dead letter stays: another work has its idempotency key, or no key decrypts it";
+    private static final String NOT_RETRIED =
+            "; only a work that waits for a retry, that was snoozed or that is a dead letter can be retried";
+
     private static final Set<WorkState> OVER =
             EnumSet.of(WorkState.DONE, WorkState.CANCELLED, WorkState.DEAD, WorkState.REPLAYED);
 
@@ -231,13 +236,7 @@ final class WorkEndpoints {
                         .orElse(found.get())
                         .summary()
                         .state();
-                return conflict(
-                        state,
-                        state == WorkState.DEAD
-                                ? "The dead letter stays: another work has its idempotency key, or no key decrypts it"
-                                : "The work is " + state.text()
-                                        + "; only a work that waits for a retry, that was snoozed or"
-                                        + " that is a dead letter can be retried");
+                return conflict(state, state == WorkState.DEAD ? STAYS : "The work is " + state.text() + NOT_RETRIED);
             }
             boolean isReplay = retried.retry() == Retry.REPLAYED;
             return Answer.json(
