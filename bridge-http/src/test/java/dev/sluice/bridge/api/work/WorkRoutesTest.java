@@ -86,10 +86,9 @@ class WorkRoutesTest extends WorkFixture {
         JsonNode scheduled = answer(bridge.get(PATH + "?state=scheduled&type=" + type), 200);
         assertThat(scheduled.get("works")).hasSize(5);
         assertThat(JsonShape.of(scheduled.at("/works/0")))
-                .isEqualTo(
-                        "{attempts: int, crashes: int, createdAt: time, dueAt: time, endedAt: null, id: uuid,"
-                                + " key: null, leaseUntil: null, priority: text, snoozes: int, state: text,"
-                                + " type: text}");
+                .isEqualTo("{attempts: int, crashes: int, createdAt: time, dueAt: time, endedAt: null, id: uuid,"
+                        + " key: null, leaseUntil: null, priority: text, snoozes: int, state: text,"
+                        + " type: text}");
         assertThat(answer(bridge.get(PATH + "?state=waiting,scheduled&type=" + type), 200)
                         .get("works"))
                 .hasSize(10);
