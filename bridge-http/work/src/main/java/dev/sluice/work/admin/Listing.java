@@ -6,9 +6,9 @@ import dev.sluice.work.WorkState;
 import dev.sluice.work.WorkSummary;
 import dev.sluice.work.store.FindRows.TypeQueue;
 import dev.sluice.work.store.ListRows;
-import dev.sluice.work.store.ListRows.Key;
 import dev.sluice.work.store.ListRows.Listed;
 import dev.sluice.work.store.ListRows.Part;
+import dev.sluice.work.store.ListRows.SortKey;
 import dev.sluice.work.store.ListRows.Source;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -29,6 +29,8 @@ final class Listing {
 
     /** Fewest rows that a statement asks for. */
     private static final int LEAST_ROWS = 100;
+
+    private static final List<Source> SOURCES = List.of(Source.values());
 
     /** The states that the works of a source can have. */
     private static final Map<Source, Set<WorkState>> STATES = new EnumMap<>(Map.of(
@@ -58,16 +60,16 @@ final class Listing {
     }
 
     /** Where a page begins. */
-    private record Position(Source source, Key key) {
+    private record Position(Source source, SortKey key) {
         static Position of(@Nullable String text) {
             if (text == null) {
-                return first(Source.values()[0]);
+                return first(Source.CLAIMED);
             }
             String[] parts = text.split("\n", -1);
             if (parts.length == 4) {
                 for (Source source : Source.values()) {
                     if (source.name().equals(parts[0])) {
-                        return new Position(source, new Key(parts[1], parts[2], parts[3]));
+                        return new Position(source, new SortKey(parts[1], parts[2], parts[3]));
                     }
                 }
             }
@@ -137,8 +139,8 @@ final class Listing {
     }
 
     private static @Nullable Position after(Source source) {
-        Source[] all = Source.values();
-        return source.ordinal() + 1 < all.length ? Position.first(all[source.ordinal() + 1]) : null;
+        int next = SOURCES.indexOf(source) + 1;
+        return next < SOURCES.size() ? Position.first(SOURCES.get(next)) : null;
     }
 
     private WorkSummary summary(TypeQueue type, Listed listed) {

@@ -28,32 +28,34 @@ public final class ListRows {
 
     /** The tables that have works, in the order in which a list reads them. */
     public enum Source {
-        CLAIMED("claimed", new Key("0", "0", "")),
-        ITEMS("items", new Key("0", LAST_ID, "")),
-        OUTBOX("outbox", new Key("0", "", "")),
-        SCHEDULED("scheduled", new Key("0", "", "")),
-        WAITING("waiting", new Key("0", "0", "")),
-        DEAD("dead", new Key("0", "infinity", "0")),
-        ENDED("ended", new Key("0", LAST_ID, ""));
+        CLAIMED("claimed", "0", ""),
+        ITEMS("items", LAST_ID, ""),
+        OUTBOX("outbox", "", ""),
+        SCHEDULED("scheduled", "", ""),
+        WAITING("waiting", "0", ""),
+        DEAD("dead", "infinity", "0"),
+        ENDED("ended", LAST_ID, "");
 
         private final String statement;
-        private final Key start;
+        private final String second;
+        private final String third;
 
-        Source(String statement, Key start) {
+        Source(String statement, String second, String third) {
             this.statement = statement;
-            this.start = start;
+            this.second = second;
+            this.third = third;
         }
 
         /** Returns the key in front of the first work. */
-        public Key start() {
-            return start;
+        public SortKey start() {
+            return new SortKey("0", second, third);
         }
     }
 
     private static final String LAST_ID = "ffffffff-ffff-ffff-ffff-ffffffffffff";
 
     /** The place of a work in the order of its source, as texts. */
-    public record Key(String first, String second, String third) {}
+    public record SortKey(String first, String second, String third) {}
 
     /** A work of a list. */
     public record Listed(
@@ -64,7 +66,7 @@ public final class ListRows {
             String state,
             Runs runs,
             Times times,
-            Key key) {
+            SortKey key) {
         private static Listed of(ResultSet row) throws SQLException {
             return new Listed(
                     row.getLong("queue_id"),
@@ -78,7 +80,7 @@ public final class ListRows {
                             Rows.instant(row, "due_at"),
                             Rows.instant(row, "lease_until"),
                             Rows.instant(row, "ended_at")),
-                    new Key(row.getString("key_1"), row.getString("key_2"), row.getString("key_3")));
+                    new SortKey(row.getString("key_1"), row.getString("key_2"), row.getString("key_3")));
         }
     }
 
@@ -87,14 +89,14 @@ public final class ListRows {
      *
      * @param next the key behind the part; null: the source has no more works
      */
-    public record Part(List<Listed> works, @Nullable Key next) {}
+    public record Part(List<Listed> works, @Nullable SortKey next) {}
 
     /**
      * Returns the next works of a source behind a key, at most {@code limit}. Those of other queues may be among them.
      *
      * @param queues ids in ascending order
      */
-    public Part next(Connection connection, Source source, List<Long> queues, Key after, int limit)
+    public Part next(Connection connection, Source source, List<Long> queues, SortKey after, int limit)
             throws SQLException {
         if (source == Source.WAITING) {
             return waiting(connection, queues, after, limit);
@@ -115,7 +117,7 @@ public final class ListRows {
     /** A partition with works that no engine has claimed. */
     private record Unread(long queueId, long partitionId, String name, int lane, long position, String acked) {}
 
-    private Part waiting(Connection connection, List<Long> queues, Key after, int limit) throws SQLException {
+    private Part waiting(Connection connection, List<Long> queues, SortKey after, int limit) throws SQLException {
         List<Unread> unread = statements
                 .on(connection, "unread")
                 .set("queues", queues, Long::longValue)
@@ -148,6 +150,6 @@ public final class ListRows {
             return new Part(works, works.get(limit - 1).key());
         }
         long last = unread.get(unread.size() - 1).partitionId();
-        return new Part(works, new Key(Long.toString(last + 1), "0", ""));
+        return new Part(works, new SortKey(Long.toString(last + 1), "0", ""));
     }
 }
