@@ -263,16 +263,8 @@ public record PushBody(List<NewMessage> messages, @Nullable Linger linger) {
                 JsonToken value = json.value();
                 members.refuseSecond(field);
                 switch (field) {
-                    case "queue" -> {
-                        if (value != JsonToken.VALUE_NULL) {
-                            queue = string(value, "Queue", lastQueue);
-                            lastQueue = queue;
-                        }
-                    }
-                    case "partition" -> {
-                        partition = string(value, "Partition", lastPartition);
-                        lastPartition = partition;
-                    }
+                    case "queue" -> queue = value == JsonToken.VALUE_NULL ? queue : queue(value);
+                    case "partition" -> partition = partition(value);
                     case "transactionId" -> transactionId = string(value, "TransactionId", null);
                     case "traceId" -> traceId = traceId(value);
                     case "payload" -> payload = json.slice();
@@ -313,6 +305,18 @@ public record PushBody(List<NewMessage> messages, @Nullable Linger linger) {
             } catch (IllegalArgumentException e) {
                 throw badRequest(String.valueOf(e.getMessage()));
             }
+        }
+
+        private String queue(JsonToken value) {
+            String queue = string(value, "Queue", lastQueue);
+            lastQueue = queue;
+            return queue;
+        }
+
+        private String partition(JsonToken value) {
+            String partition = string(value, "Partition", lastPartition);
+            lastPartition = partition;
+            return partition;
         }
 
         private String string(JsonToken value, String name, @Nullable String previous) {

@@ -13,8 +13,8 @@
  *     do if the engine took no time</td></tr>
  *   <tr><td>{@code noop}</td><td>handlers that do nothing, beside loops of pop and ack on the same messages</td></tr>
  *   <tr><td>{@code enqueue}</td><td>works that callers enqueue a second</td></tr>
- *   <tr><td>{@code latency}</td><td>from the call of {@code enqueue} until the handler starts: on an idle engine, and at
- *     half of the largest rate</td></tr>
+ *   <tr><td>{@code latency}</td><td>from the call of {@code enqueue} until the handler starts: on an idle engine, and
+ *     at half of the largest rate</td></tr>
  *   <tr><td>{@code million}</td><td>the same, and the rate, while a million works wait</td></tr>
  *   <tr><td>{@code rival}</td><td>handlers that do nothing, beside the one-time tasks of db-scheduler</td></tr>
  * </table>
