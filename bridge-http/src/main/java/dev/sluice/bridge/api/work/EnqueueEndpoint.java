@@ -50,16 +50,19 @@ final class EnqueueEndpoint {
                 .thenCompose(body -> enqueue(body.works(), producer).thenApply(stored -> answer(body, stored)));
     }
 
+    /** Works that the engine is about to store. */
+    private record Sent(CompletableFuture<List<Enqueued>> stored) {}
+
     /** The task asks the database only for queues that are not known. The engine commits for many requests at once. */
     private CompletableFuture<List<Enqueued>> enqueue(List<Work> works, @Nullable String producer) {
         return executor.write(() -> {
                     try {
-                        return work.get().enqueueLater(works, producer);
+                        return new Sent(work.get().enqueueLater(works, producer));
                     } catch (IllegalArgumentException e) {
                         throw badRequest(String.valueOf(e.getMessage()));
                     }
                 })
-                .thenCompose(stored -> stored);
+                .thenCompose(Sent::stored);
     }
 
     private static Answer answer(EnqueueBody body, List<Enqueued> stored) {

@@ -43,7 +43,18 @@ final class EventHub implements AutoCloseable {
      */
     record Limits(int clients, int room) {}
 
-    private record Kept(long number, String type, byte[] frame) {}
+    /** An event that is kept for clients that connect again. */
+    private static final class Kept {
+        private final long number;
+        private final String type;
+        private final byte[] frame;
+
+        Kept(long number, String type, byte[] frame) {
+            this.number = number;
+            this.type = type;
+            this.frame = frame;
+        }
+    }
 
     private final Limits limits;
     private final Set<EventStream> streams = new CopyOnWriteArraySet<>(); // A write may end its stream at once.
@@ -90,14 +101,14 @@ final class EventHub implements AutoCloseable {
 
     private void resume(EventStream stream, String lastId) {
         long from = number(lastId);
-        long oldest = kept.isEmpty() ? last + 1 : kept.getFirst().number();
+        long oldest = kept.isEmpty() ? last + 1 : kept.getFirst().number;
         if (from < oldest - 1 || from > last) {
             stream.add(EventFrames.gap("resumed too late"));
             return;
         }
         for (Kept event : kept) {
-            if (event.number() > from && stream.wants(event.type())) {
-                stream.add(event.frame());
+            if (event.number > from && stream.wants(event.type)) {
+                stream.add(event.frame);
             }
         }
     }
