@@ -48,6 +48,7 @@ final class Claims {
     private final Tables tables;
     private final EngineSettings settings;
     private final UUID owner;
+    private final Held held;
     private final LongSupplier nanos;
     private final Reports reports;
     private final Events events;
@@ -61,11 +62,19 @@ final class Claims {
     private final List<Later> doubtfulItems = new ArrayList<>();
     private final Map<Place, UsedRoom> roomOfDoubtful = new HashMap<>();
 
-    Claims(Tables tables, EngineSettings settings, UUID owner, Reports reports, Events events, LongSupplier nanos) {
+    Claims(
+            Tables tables,
+            EngineSettings settings,
+            UUID owner,
+            Held held,
+            Reports reports,
+            Events events,
+            LongSupplier nanos) {
         this.events = events;
         this.tables = tables;
         this.settings = settings;
         this.owner = owner;
+        this.held = held;
         this.reports = reports;
         this.nanos = nanos;
         this.cipher = settings.cipher();
@@ -402,7 +411,7 @@ final class Claims {
             return look;
         }
         List<Recovered> recovered = tables.transactions().run(what, connection -> {
-            List<Recovered> found = tables.claims().recover(connection, state.queueId(), RECOVERED);
+            List<Recovered> found = tables.claims().recover(connection, state.queueId(), held.claims(), RECOVERED);
             Set<Long> open = found.stream()
                     .filter(Recovered::opens)
                     .map(Recovered::partitionId)
@@ -421,7 +430,7 @@ final class Claims {
         if (works > 0) {
             events.crashed(type, works);
             log.warn(
-                    "Took over the works of an engine that died type={} claims={} works={}",
+                    "Took over works whose leases had ended type={} claims={} works={}",
                     type.name(),
                     recovered.size(),
                     works);

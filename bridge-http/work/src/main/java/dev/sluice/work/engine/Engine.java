@@ -83,7 +83,7 @@ final class Engine {
                         settings,
                         types,
                         workers,
-                        new Claims(tables, settings, owner, reports, events, nanos),
+                        new Claims(tables, settings, owner, held, reports, events, nanos),
                         new Settlement(tables, settings, owner, reports),
                         held,
                         reports,
@@ -203,6 +203,7 @@ final class Engine {
         while (!closed) {
             try {
                 workers.running().forEach(this::watch);
+                held.stopExpiring();
             } catch (RuntimeException | Error e) { // The thread must not die: timeouts would have no effect.
                 log.error("Could not watch the handlers, trying again", e);
             }

@@ -69,14 +69,11 @@ final class Settlement {
     }
 
     private Settled store(Connection connection, List<Ended> ended) throws SQLException {
-        List<Ended> kept = ended.stream()
-                .filter(each -> !(each.verdict() instanceof Verdict.Drop))
-                .toList();
         var room = new ArrayList<UsedRoom>();
-        Set<UUID> heldClaims = endClaims(connection, kept, room);
+        Set<UUID> heldClaims = endClaims(connection, ended, room);
         var held = new ArrayList<Ended>();
         List<Ended> items = new ArrayList<>();
-        for (Ended each : kept) {
+        for (Ended each : ended) {
             ClaimHold claim = each.begun().history().claim();
             if (claim == null) {
                 items.add(each);
@@ -84,7 +81,7 @@ final class Settlement {
                 held.add(each);
             }
         }
-        boolean needsTime = kept.stream().anyMatch(Settlement::needsTime);
+        boolean needsTime = ended.stream().anyMatch(Settlement::needsTime);
         Instant now = needsTime ? tables.types().now(connection) : Instant.EPOCH;
         moveClaimed(connection, List.copyOf(held), now);
         List<Ended> heldItems = endItems(connection, items, now);

@@ -235,9 +235,8 @@ public final class Runner {
     private Verdict afterStop(Run run, @Nullable Outcome outcome, @Nullable Throwable error) {
         return switch (run.stopReason()) {
             case CANCEL -> Verdict.Finish.cancelled();
-            case LOST -> new Verdict.Drop();
             case TIMEOUT -> timedOut(run);
-            case CLOSE, NONE -> outcome == null || error != null ? givenBack(run) : of(run, outcome);
+            case LOST, CLOSE, NONE -> outcome == null || error != null ? givenBack(run) : of(run, outcome);
         };
     }
 

@@ -61,9 +61,6 @@ public sealed interface Verdict {
         }
     }
 
-    /** Another engine has the work. */
-    record Drop() implements Verdict {}
-
     /** Returns the attempt that failed; null: none has. */
     static @Nullable Failure failureOf(Verdict verdict) {
         if (verdict instanceof Again again) {

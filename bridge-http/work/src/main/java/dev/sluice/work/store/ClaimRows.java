@@ -150,11 +150,17 @@ public final class ClaimRows {
                 .execute();
     }
 
-    /** Makes items of what at most {@code limit} claims of dead engines have left. */
-    public List<Recovered> recover(Connection connection, long queueId, int limit) throws SQLException {
+    /**
+     * Makes items of what at most {@code limit} claims of dead engines have left.
+     *
+     * @param held the claims that the caller holds: it lives, also if their leases have ended
+     */
+    public List<Recovered> recover(Connection connection, long queueId, Collection<UUID> held, int limit)
+            throws SQLException {
         return statements
                 .on(connection, "recover")
                 .set("queue", queueId)
+                .setUuids("held", held, id -> id)
                 .set("limit", limit)
                 .list(row -> {
                     String limited = row.getString("limited");

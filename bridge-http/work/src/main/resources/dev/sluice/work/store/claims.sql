@@ -58,11 +58,12 @@ set owner = '00000000-0000-0000-0000-000000000000', lease_until = clock_timestam
 where c.id = any ( :ids::uuid[]) and c.owner = :owner;
 
 -- name: recover
--- Makes items of what claims have left whose leases have ended, each with a crash. Returns the partitions of these
--- claims, and whether a partition must be opened because none of its works is left.
+-- Makes items of what claims have left whose leases have ended, each with a crash. Leaves those out that the caller
+-- holds: it lives. Returns the partitions of these claims, and whether a partition must be opened because none of its
+-- works is left.
 with expired as (
   select * from sluice.work_claims c
-  where c.queue_id = :queue and c.lease_until <= now()
+  where c.queue_id = :queue and c.lease_until <= now() and not c.id = any ( :held::uuid[])
   order by c.lease_until
   limit :limit
   for update skip locked

@@ -3,11 +3,13 @@ package dev.sluice.work.contract;
 import static org.awaitility.Awaitility.await;
 
 import dev.sluice.queue.TestPostgres;
+import dev.sluice.work.Work;
 import dev.sluice.work.WorkBuffer;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 
@@ -41,6 +43,19 @@ class WorkFixture {
         WorkBuffer buffer = builder.start();
         buffers.add(buffer);
         return buffer;
+    }
+
+    /** Enqueues works without a key so that they are in one partition: one claim takes them. */
+    void enqueueInOnePartition(String type, String... payloads) throws InterruptedException {
+        try (WorkBuffer producer = builder().start()) {
+            producer.enqueue(
+                    Stream.of(payloads).map(payload -> Work.of(type, payload)).toList());
+            while (count("partitions") > 1) {
+                postgres.execute("delete from sluice.segments; delete from sluice.cursors; delete from sluice.partitions");
+                producer.enqueue(
+                        Stream.of(payloads).map(payload -> Work.of(type, payload)).toList());
+            }
+        }
     }
 
     static void until(Callable<Boolean> condition) {
