@@ -406,9 +406,13 @@ public final class Retention {
         expired.forEach((id, each) -> newTails.put(id, each.tail()));
         var again = new ArrayList<Long>(partitions);
         again.removeAll(oldTails.keySet());
-        for (long busy : busyPartitions(connection, newTails)) {
+        for (long busy : partitionsOf("busy-partitions", connection, newTails)) {
             newTails.remove(busy);
             again.add(busy);
+        }
+        for (long claimed : partitionsOf("claimed-partitions", connection, newTails)) {
+            newTails.remove(claimed);
+            again.add(claimed);
         }
         tailAdvance.advance(connection, newTails);
 
@@ -438,10 +442,10 @@ public final class Retention {
                         row.getBoolean("more")));
     }
 
-    /** Locks the cursors behind the new tails; returns the partitions in which another transaction has locked one. */
-    private List<Long> busyPartitions(Connection connection, NavigableMap<Long, Long> tails) throws SQLException {
+    private List<Long> partitionsOf(String statement, Connection connection, NavigableMap<Long, Long> tails)
+            throws SQLException {
         return statements
-                .on(connection, "busy-partitions")
+                .on(connection, statement)
                 .set("partitions", tails.keySet(), Long::longValue)
                 .set("tails", tails.values(), Long::longValue)
                 .list(row -> row.getLong("partition_id"));

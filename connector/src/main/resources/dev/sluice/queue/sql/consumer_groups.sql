@@ -76,7 +76,7 @@ select count(*) from (
 -- name: seek
 -- The transaction holds the locks of hold-tails and hold-cursors. The statement finds the seq of a time by bisecting
 -- (low, high]: every message up to low was written at or before the time, every message after high was written later.
--- The cursor becomes ready; a pop that finds no message makes it idle. A partition without a segment in that range
+-- The cursor becomes ready, unless it is closed (taking.sql); a pop that finds no message makes it idle. A partition without a segment in that range
 -- stays as it is.
 with recursive search as (
   select p.id,
@@ -107,7 +107,8 @@ set position = found.position,
     deliveries = 0,
     lease_id = null,
     lease_end = null,
-    available_at = clock_timestamp()
+    available_at = case when c.available_at > now() + interval '50 years' then c.available_at
+                        else clock_timestamp() end
 from found
 where c.group_id = any (array[found.group_id]) and c.partition_id = found.id;
 

@@ -47,7 +47,8 @@ with released as (
       consumed_at = case when released.position > c.position then now() else c.consumed_at end,
       lease_id = null,
       lease_end = null,
-      available_at = case when (released.partition_id, released.position) in (select id, head from drained) then null
+      available_at = case when c.available_at > now() + interval '50 years' then c.available_at
+                          when (released.partition_id, released.position) in (select id, head from drained) then null
                           else clock_timestamp() + released.delay_ms * interval '1 millisecond' end
   from released
   where c.group_id = any (array[released.group_id]) and c.partition_id = released.partition_id

@@ -18,7 +18,8 @@ order by id;
 -- name: expired
 -- The new tail of each partition by each reason to delete, or null. Reads the oldest :segments segments of a
 -- partition if the oldest one has expired; otherwise the partition costs one index probe. `more`: later segments may
--- have expired too.
+-- have expired too. The first message of a claim of works and what follows it stay: an engine that takes the claim over
+-- reads them.
 select p.id, expired.ttl_tail, expired.retention_tail, expired.completed_tail, expired.max_wait_tail, expired.more
 from sluice.partitions p
 cross join lateral (select * from sluice.queues q where q.id = p.queue_id offset 0) q
@@ -36,11 +37,12 @@ cross join lateral (
   order by s.first_seq
   limit 1
 ) oldest
+left join lateral (
+  select w.first_seq as first from sluice.work_claims w where w.partition_id = p.id order by w.first_seq limit 1
+) claimed on true
 cross join lateral (
   select case when count(*) > 0 and count(*) = count(c.position)
-              then least(min(c.position), (
-                select w.first_seq - 1 from sluice.work_claims w where w.partition_id = p.id order by w.first_seq limit 1
-              )) end as done_by_all,
+              then least(min(c.position), claimed.first - 1) end as done_by_all,
          count(*) = 0 or min(c.position) < p.head as unread
   from (select g.id from sluice.consumer_groups g where g.queue_id = q.id offset 0) g
   left join lateral (
@@ -54,6 +56,8 @@ cross join lateral (
          coalesce(min(s.first_seq) filter (where s.created_at > before.max_wait), max(s.last_seq) + 1) as max_wait_end,
          max(s.last_seq) filter (where s.last_seq <= groups.done_by_all) + 1 as done_end,
          max(s.last_seq) + 1 as scanned_end,
+         case when claimed.first <= max(s.last_seq)
+              then coalesce(max(s.first_seq) filter (where s.first_seq <= claimed.first), p.tail) end as claimed_start,
          count(*) = :segments as cut
   from (
     select s.first_seq, s.last_seq, s.created_at from sluice.segments s
@@ -63,13 +67,14 @@ cross join lateral (
   ) s
 ) ends
 cross join lateral (
-  select case when before.ttl is not null then ends.ttl_end end as ttl_tail,
-         case when before.retention is not null then ends.retention_end end as retention_tail,
+  select case when before.ttl is not null then least(ends.ttl_end, ends.claimed_start) end as ttl_tail,
+         case when before.retention is not null
+              then least(ends.retention_end, ends.claimed_start) end as retention_tail,
          case when before.completed is not null and ends.done_end is not null
               then least(ends.done_end, ends.completed_end) end as completed_tail,
          case when before.max_wait is not null and groups.unread
                 and (groups.done_by_all is null or groups.done_by_all < ends.max_wait_end - 1)
-              then ends.max_wait_end end as max_wait_tail
+              then least(ends.max_wait_end, ends.claimed_start) end as max_wait_tail
 ) tails
 cross join lateral (
   select nullif(tails.ttl_tail, p.tail) as ttl_tail, nullif(tails.retention_tail, p.tail) as retention_tail,
@@ -111,6 +116,16 @@ with behind as materialized (
 )
 select distinct busy.partition_id
 from (select group_id, partition_id from behind except select group_id, partition_id from locked) busy;
+
+-- name: claimed-partitions
+-- Returns the partitions in which works are claimed before the new tails. The transaction holds the locks of
+-- busy-partitions, so no claim of such works can follow.
+select advanced.partition_id
+from unnest(:partitions::bigint[], :tails::bigint[]) as advanced (partition_id, tail)
+cross join lateral (
+  select w.first_seq from sluice.work_claims w where w.partition_id = advanced.partition_id order by w.first_seq limit 1
+) claimed
+where claimed.first_seq < advanced.tail;
 
 -- name: deletions
 -- The next partitions with rows to delete.

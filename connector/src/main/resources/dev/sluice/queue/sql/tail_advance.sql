@@ -21,7 +21,8 @@ select count(*) from (
 
 -- name: advance-cursors
 -- Moves the cursors behind a new tail: past the deleted messages, and past the acknowledged messages that follow
--- them. A lease without messages ends. A cursor may become idle, because its partition is locked for update.
+-- them. A lease without messages ends. A closed cursor (taking.sql) stays closed. A cursor may become idle, because its
+-- partition is locked for update.
 update sluice.cursors c
 set position = moved.position,
     acked = c.acked - int8multirange(int8range(0, moved.position + 1)),
@@ -35,7 +36,8 @@ set position = moved.position,
     deliveries = 0,
     lease_id = case when c.lease_end > moved.position then c.lease_id end,
     lease_end = case when c.lease_end > moved.position then c.lease_end end,
-    available_at = case when c.lease_end > moved.position then c.available_at
+    available_at = case when c.lease_end > moved.position or c.available_at > now() + interval '50 years'
+                        then c.available_at
                         when moved.position = moved.head then null
                         else clock_timestamp() end
 from (

@@ -19,7 +19,7 @@ order by id
 for update skip locked;
 
 -- name: unused-partitions
--- The partitions without segments, dead letters, leases and stream state. The transaction holds the locks of
+-- The partitions without segments, dead letters, leases, closed cursors (taking.sql) and stream state. The transaction holds the locks of
 -- lock-idle-partitions.
 select p.id from sluice.partitions p
 where p.id = any (:partitions::bigint[])
@@ -31,7 +31,7 @@ where p.id = any (:partitions::bigint[])
        cross join lateral (
          select c.lease_id, c.available_at from sluice.cursors c where c.group_id = g.id and c.partition_id = p.id offset 0
        ) c
-       where c.lease_id is not null and c.available_at > now()
+       where c.available_at > now() and (c.lease_id is not null or c.available_at > now() + interval '50 years')
        limit 1) is null
 order by p.id;
 

@@ -3,11 +3,14 @@ package dev.sluice.queue.read;
 import static dev.sluice.queue.Messages.run;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.sluice.queue.Acknowledgement;
+import dev.sluice.queue.Acknowledgement.Verdict;
 import dev.sluice.queue.AdministrationFixture;
 import dev.sluice.queue.Message;
 import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.PayloadCipher;
 import dev.sluice.queue.QueueOptions;
+import dev.sluice.queue.admin.SeekTarget;
 import dev.sluice.queue.read.Taking.Taken;
 import dev.sluice.queue.sql.Transactions;
 import java.time.Duration;
@@ -125,5 +128,86 @@ class TakingTest {
         assertThat(sluice.retention.sweep().completed()).isEqualTo(2);
         sluice.postgres.execute("delete from sluice.work_claims");
         assertThat(sluice.retention.sweep().completed()).isEqualTo(2);
+    }
+
+    /** Takes the first of two messages of a partition and closes the partition. */
+    private long takeFirstOfTwoAndClose() {
+        sluice.pushOneByOne(1, 2);
+        return take(1, true).get(0).partitionId();
+    }
+
+    private void assertOnlyAnOpeningGivesTheRest(long partition, String... rest) {
+        assertThat(take(10, false)).isEmpty();
+        openAgain(partition);
+        assertThat(ids(take(10, false))).containsExactly(rest);
+    }
+
+    @Test
+    void aClosedPartitionStaysClosedWhenItIsCleared() {
+        long partition = takeFirstOfTwoAndClose();
+        sluice.queues.clear("q", null);
+        sluice.pushOneByOne(3, 3);
+        assertOnlyAnOpeningGivesTheRest(partition, "t3");
+    }
+
+    @Test
+    void aClosedPartitionStaysClosedWhenItsMessagesExpire() {
+        long partition = takeFirstOfTwoAndClose();
+        sluice.postgres.execute("update sluice.queues set ttl_s = 1");
+        sluice.postgres.execute("update sluice.segments set created_at = now() - interval '1 hour'");
+        assertThat(sluice.retention.sweep().ttl()).isEqualTo(2);
+        sluice.pushOneByOne(3, 3);
+        assertOnlyAnOpeningGivesTheRest(partition, "t3");
+    }
+
+    @Test
+    void aClosedPartitionStaysClosedAfterASeek() {
+        long partition = takeFirstOfTwoAndClose();
+        sluice.groups.seek(GROUP, "q", null, new SeekTarget.Beginning());
+        assertOnlyAnOpeningGivesTheRest(partition, "t1", "t2");
+    }
+
+    @Test
+    void aClosedPartitionStaysClosedWhenAClientAcknowledgesWithoutALease() {
+        long partition = takeFirstOfTwoAndClose();
+        assertThat(sluice.queue.acknowledge(
+                        List.of(new Acknowledgement(GROUP, partition, "t2", null, Verdict.COMPLETED, null))))
+                .hasSize(1);
+        sluice.pushOneByOne(3, 3);
+        assertOnlyAnOpeningGivesTheRest(partition, "t3");
+    }
+
+    @Test
+    void anEmptyPartitionThatIsClosedIsNotDeleted() {
+        takeFirstOfTwoAndClose();
+        sluice.queues.clear("q", null);
+        sluice.retention.sweep();
+        sluice.postgres.execute("update sluice.partitions set created_at = created_at - interval '60 days',"
+                + " last_push_at = last_push_at - interval '60 days'");
+        sluice.retention.sweep();
+        assertThat(sluice.one("select count(*) from sluice.partitions")).isEqualTo("1");
+    }
+
+    @Test
+    void messagesThatWorksHaveClaimedOutliveEveryReasonToDelete() {
+        sluice.pushOneByOne(1, 3);
+        Taken taken = take(2, false).get(0);
+        sluice.postgres.execute("insert into sluice.work_claims (id, queue_id, partition_id, first_seq, last_seq, closes,"
+                + " owner, lease_until) values (gen_random_uuid(), 1, " + taken.partitionId() + ", 2, 2, false,"
+                + " gen_random_uuid(), now())");
+        sluice.postgres.execute("update sluice.segments set created_at = now() - interval '1 hour'");
+        for (String reason : List.of(
+                "ttl_s = 1",
+                "ttl_s = 0, max_wait_time_s = 1",
+                "max_wait_time_s = 0, retention_enabled = true, retention_s = 1, completed_retention_s = 1")) {
+            sluice.postgres.execute("update sluice.queues set " + reason);
+            sluice.retention.sweep();
+            assertThat(sluice.postgres.query("select first_seq from sluice.segments order by 1"))
+                    .as(reason)
+                    .containsExactly("2", "3");
+        }
+        sluice.postgres.execute("delete from sluice.work_claims");
+        sluice.retention.sweep();
+        assertThat(sluice.one("select count(*) from sluice.segments")).isEqualTo("0");
     }
 }
