@@ -14,8 +14,8 @@ import org.jspecify.annotations.Nullable;
  * @param retry how often and when a work that failed runs again
  * @param maxCrashes how many engines may die while a work is begun; then it becomes a dead letter
  * @param defersRetries whether other works of a key pass while a work of the key waits for its retry
- * @param maxAge how long after its enqueue a work may begin for the first time; later it becomes a dead letter. Null:
- *     without a limit
+ * @param maxAge how long after its enqueue a work may begin for the first time; later it becomes a dead letter. A work
+ *     that an engine gave back counts as not begun. Null: without a limit
  * @param keepsResults whether results are kept with idempotency keys
  * @param idempotencyWindow how long an idempotency key stays taken after its work finished
  * @param limits limits on all engines, and where the limit keys of works are
@@ -60,11 +60,13 @@ public record HandlerSettings(
         if (maxCrashes < 1) {
             throw new IllegalArgumentException("maxCrashes must be at least 1, was " + maxCrashes);
         }
-        if (maxAge != null && maxAge.isNegative()) {
-            throw new IllegalArgumentException("maxAge must be 0 or more, was " + maxAge);
-        }
-        if (idempotencyWindow.isNegative()) {
-            throw new IllegalArgumentException("idempotencyWindow must be 0 or more, was " + idempotencyWindow);
+        checkTime("maxAge", maxAge);
+        checkTime("idempotencyWindow", requireNonNull(idempotencyWindow, "idempotencyWindow"));
+    }
+
+    private static void checkTime(String name, @Nullable Duration time) {
+        if (time != null && (time.isNegative() || time.compareTo(Outcome.MAX_WAIT) > 0)) {
+            throw new IllegalArgumentException(name + " must be 0 to " + Outcome.MAX_WAIT + ", was " + time);
         }
     }
 

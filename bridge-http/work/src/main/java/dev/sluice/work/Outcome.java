@@ -9,12 +9,24 @@ import org.jspecify.annotations.Nullable;
 
 /** How a handler ended with a work. */
 public sealed interface Outcome {
+    /** Longest time that a work may wait: a hundred years. */
+    Duration MAX_WAIT = Duration.ofDays(36_500);
+
+    /** Latest time until which a work may wait. */
+    Instant MAX_UNTIL = Instant.parse("9999-12-31T23:59:59Z");
+
     /**
      * The work is done.
      *
      * @param result JSON text that is kept with the idempotency key, if the handler keeps results; null: none
      */
-    record Done(@Nullable String result) implements Outcome {}
+    record Done(@Nullable String result) implements Outcome {
+        public Done {
+            if (result != null) {
+                JsonText.check("result", result);
+            }
+        }
+    }
 
     /**
      * The handler failed, and the work runs again. It becomes a dead letter if it has no attempts left.
@@ -24,9 +36,7 @@ public sealed interface Outcome {
      */
     record Retry(@Nullable Duration after, String reason) implements Outcome {
         public Retry {
-            if (after != null && after.isNegative()) {
-                throw new IllegalArgumentException("after must not be negative, was " + after);
-            }
+            checkWait("after", after);
             requireNonNull(reason, "reason");
         }
     }
@@ -42,8 +52,10 @@ public sealed interface Outcome {
             if ((delay == null) == (until == null)) {
                 throw new IllegalArgumentException("one of delay and until must be given");
             }
-            if (delay != null && delay.isNegative()) {
-                throw new IllegalArgumentException("delay must not be negative, was " + delay);
+            checkWait("delay", delay);
+            if (until != null && (until.isBefore(Instant.EPOCH) || until.isAfter(MAX_UNTIL))) {
+                throw new IllegalArgumentException(
+                        "until must be " + Instant.EPOCH + " to " + MAX_UNTIL + ", was " + until);
             }
         }
     }
@@ -51,7 +63,7 @@ public sealed interface Outcome {
     /**
      * The work becomes a dead letter.
      *
-     * @param reason why
+     * @param reason why. It is stored in clear, also if the queue is encrypted, so that operators can read it
      */
     record DeadLetter(String reason) implements Outcome {
         public DeadLetter {
@@ -61,6 +73,12 @@ public sealed interface Outcome {
 
     /** The work is dropped: it is not done, and no dead letter. */
     record Cancel() implements Outcome {}
+
+    private static void checkWait(String name, @Nullable Duration wait) {
+        if (wait != null && (wait.isNegative() || wait.compareTo(MAX_WAIT) > 0)) {
+            throw new IllegalArgumentException(name + " must be 0 to " + MAX_WAIT + ", was " + wait);
+        }
+    }
 
     /** Returns that the work is done. */
     static Outcome done() {
@@ -73,8 +91,7 @@ public sealed interface Outcome {
      * @throws IllegalArgumentException if the result is no JSON text
      */
     static Outcome done(String resultJson) {
-        JsonText.check(resultJson.getBytes(java.nio.charset.StandardCharsets.UTF_8));
-        return new Done(resultJson);
+        return new Done(requireNonNull(resultJson, "resultJson"));
     }
 
     /** Returns that the handler failed, and that the work waits as the retry policy says. */

@@ -43,12 +43,15 @@ public record RetryPolicy(
             throw new IllegalArgumentException(
                     "first must be 0 or more and at most longest, was " + first + " with longest " + longest);
         }
+        if (longest.compareTo(Outcome.MAX_WAIT) > 0) {
+            throw new IllegalArgumentException("longest must be at most " + Outcome.MAX_WAIT + ", was " + longest);
+        }
         if (!(jitter >= 0 && jitter <= 1)) {
             throw new IllegalArgumentException("jitter must be 0 to 1, was " + jitter);
         }
         for (Duration wait : waits) {
-            if (wait.isNegative()) {
-                throw new IllegalArgumentException("waits must be 0 or more, one was " + wait);
+            if (wait.isNegative() || wait.compareTo(Outcome.MAX_WAIT) > 0) {
+                throw new IllegalArgumentException("waits must be 0 to " + Outcome.MAX_WAIT + ", one was " + wait);
             }
         }
         waits = List.copyOf(waits);
@@ -122,9 +125,6 @@ public record RetryPolicy(
         }
         // The cast of a double stops at the largest long, so no sum turns negative.
         double jittered = millis * (1 + jitter * random.getAsDouble());
-        return Duration.ofMillis((long) Math.min(jittered, (double) NEVER_MS));
+        return Duration.ofMillis((long) Math.min(jittered, (double) Outcome.MAX_WAIT.toMillis()));
     }
-
-    /** Longest wait that any policy can have: a hundred years. */
-    private static final long NEVER_MS = Duration.ofDays(36_500).toMillis();
 }

@@ -1,6 +1,7 @@
 package dev.sluice.work.engine;
 
 import dev.sluice.queue.PayloadCipher;
+import dev.sluice.work.HandlerSettings;
 import dev.sluice.work.LaneOrder;
 import java.time.Duration;
 
@@ -45,6 +46,11 @@ public record EngineSettings(
 
     static final int MAX_CONCURRENCY = 10_000;
 
+    /** Longest time of any setting: 31 years. */
+    static final Duration MAX_TIME = HandlerSettings.MAX_TIMEOUT;
+
+    private static final Duration MIN_INTERVAL = Duration.ofMillis(1);
+
     public EngineSettings {
         require(
                 concurrency >= 1 && concurrency <= MAX_CONCURRENCY,
@@ -52,14 +58,18 @@ public record EngineSettings(
                 "1 to " + MAX_CONCURRENCY,
                 concurrency);
         require(maxQueueSize >= 0, "maxQueueSize", "0 or more", maxQueueSize);
-        require(lease.compareTo(MIN_LEASE) >= 0, "lease", "at least " + MIN_LEASE, lease);
-        require(!claimAhead.isNegative(), "claimAhead", "0 or more", claimAhead);
-        require(!closeTimeout.isNegative(), "closeTimeout", "0 or more", closeTimeout);
-        require(!interruptGrace.isNegative(), "interruptGrace", "0 or more", interruptGrace);
+        requireTime("lease", lease, MIN_LEASE);
+        requireTime("claimAhead", claimAhead, Duration.ZERO);
+        requireTime("closeTimeout", closeTimeout, Duration.ZERO);
+        requireTime("interruptGrace", interruptGrace, Duration.ZERO);
         require(maxStuck >= 0, "maxStuck", "0 or more", maxStuck);
-        require(pollInterval.toMillis() >= 1, "pollInterval", "at least 1 ms", pollInterval);
-        require(progressInterval.toMillis() >= 1, "progressInterval", "at least 1 ms", progressInterval);
+        requireTime("pollInterval", pollInterval, MIN_INTERVAL);
+        requireTime("progressInterval", progressInterval, MIN_INTERVAL);
         require(eventBuffer >= 1, "eventBuffer", "at least 1", eventBuffer);
+    }
+
+    private static void requireTime(String name, Duration time, Duration least) {
+        require(time.compareTo(least) >= 0 && time.compareTo(MAX_TIME) <= 0, name, least + " to " + MAX_TIME, time);
     }
 
     private static void require(boolean holds, String name, String range, Object value) {

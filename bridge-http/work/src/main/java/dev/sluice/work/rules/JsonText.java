@@ -34,6 +34,22 @@ public final class JsonText {
         new JsonText(text).check();
     }
 
+    /**
+     * Checks a text.
+     *
+     * @throws IllegalArgumentException if it is not JSON or cannot be stored as UTF-8
+     */
+    public static void check(String what, String text) {
+        if (!StandardCharsets.UTF_8.newEncoder().canEncode(text)) {
+            throw new IllegalArgumentException(what + " must be UTF-8: it has a half of a surrogate pair");
+        }
+        try {
+            new JsonText(text).check();
+        } catch (IllegalArgumentException e) {
+            throw new IllegalArgumentException(what + ": " + e.getMessage(), e);
+        }
+    }
+
     private void check() {
         var open = new StringBuilder();
         boolean valueNext = true;
