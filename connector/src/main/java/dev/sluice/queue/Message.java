@@ -79,7 +79,7 @@ public record Message(
     }
 
     /** Returns the same message with another payload and other headers. */
-    Message with(byte[] otherPayload, MessageHeaders otherHeaders) {
+    public Message with(byte[] otherPayload, MessageHeaders otherHeaders) {
         return new Message(
                 partitionId,
                 partition,

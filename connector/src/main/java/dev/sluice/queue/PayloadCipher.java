@@ -307,6 +307,23 @@ public final class PayloadCipher {
         return isSame ? message : message.with(payload, headers);
     }
 
+    /**
+     * Returns whether a message is still sealed after {@link #open(String, byte[])}: it names a key that is not
+     * configured, or was changed. An object of a client that has the form of a sealed payload counts too.
+     */
+    public static boolean isUnopened(Message opened) {
+        return isUnopened(opened.payload())
+                || (!opened.headers().isEmpty()
+                        && isUnopened(opened.headers().json().getBytes(UTF_8)));
+    }
+
+    private static boolean isUnopened(byte[] opened) {
+        boolean mayBeSealed =
+                opened.length > PREFIX.length && Arrays.equals(opened, 0, PREFIX.length, PREFIX, 0, PREFIX.length);
+        SealedPayload sealed = mayBeSealed ? SealedPayload.parse(opened) : null;
+        return sealed != null && sealed.keyId() != null;
+    }
+
     private byte @Nullable [] open(String queue, SealedPayload sealed) {
         String id = sealed.keyId();
         SecretKey key = keys.get(id == null ? keyId : id);

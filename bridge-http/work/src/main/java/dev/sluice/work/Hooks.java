@@ -31,7 +31,9 @@ public sealed interface Hooks permits Handler, BatchHandler {
     default void after(Work work, Context context, Outcome outcome) throws Exception {}
 
     /**
-     * Decides what happens to a work whose handling failed.
+     * Decides what happens to a work whose handling failed. Runs on the thread of the handler. If the handler ignores
+     * the interrupt after its timeout, runs on a thread of its own while the handler still runs; if it does not return
+     * within {@code interruptGrace} then, the retry policy decides.
      *
      * @param error what the handler threw; a {@link WorkTimeoutException} if it ran into its timeout
      * @return how the work ends; null: as the retry policy says

@@ -63,7 +63,7 @@ public sealed interface Outcome {
     /**
      * The work becomes a dead letter.
      *
-     * @param reason why. It is stored in clear, also if the queue is encrypted, so that operators can read it
+     * @param reason why
      */
     record DeadLetter(String reason) implements Outcome {
         public DeadLetter {

@@ -2,6 +2,7 @@ package dev.sluice.work;
 
 import java.time.Duration;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * Numbers of the types that a buffer handles.
@@ -9,8 +10,15 @@ import java.util.Map;
  * @param total of all types
  * @param byType of each type
  * @param breakers the circuit breakers of each type, in this buffer
+ * @param withoutKey the types of which this buffer claims no works, because their queues are encrypted and it has no
+ *     key
  */
-public record WorkStats(OfWorks total, Map<String, OfWorks> byType, Map<String, Breaker> breakers) {
+public record WorkStats(
+        OfWorks total, Map<String, OfWorks> byType, Map<String, Breaker> breakers, Set<String> withoutKey) {
+    public WorkStats {
+        withoutKey = Set.copyOf(withoutKey);
+    }
+
     /**
      * Circuit breakers of a type.
      *

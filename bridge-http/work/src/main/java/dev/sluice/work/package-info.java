@@ -58,8 +58,9 @@
  *
  * <p>A claim is one transaction. It locks ready cursors of the engine's consumer group, moves them past the messages
  * that it takes, and writes a row for each run of messages. So a slow work never holds its partition, and a work that
- * succeeds writes no row of its own: its claim is a row of a hundred works. The engine claims only what it can run at
- * once, so a claim also says that its works have begun.
+ * succeeds writes no row of its own: its claim is a row of a hundred works. The engine claims what it can run at once
+ * and, if handlers are short, what it expects to begin within {@code claimAhead}. A claim also says that its works have
+ * begun.
  *
  * <p>A partition of a key is different. A claim takes one message of it and closes the partition: the cursor is not
  * ready. The transaction that finishes the work opens the partition again. So the works of a key run one at a time and
@@ -76,8 +77,9 @@
  * has left becomes items, each with one crash more. An item with two crashes runs alone: the engine runs nothing else
  * meanwhile, so an innocent work next to a work that kills its process is recognized after its second crash.
  *
- * <p>Every statement that ends a claim or an item names its owner and finds no row if another engine has taken over.
- * Then the result of the handler is dropped: it comes too late.
+ * <p>Every statement that ends a claim or an item names the claim and its owner, or the lease of the item, and finds no
+ * row if another engine has taken over. Then the result of the handler is dropped: it comes too late. An engine does
+ * not take over what it holds itself, so while no other engine does, a lease that has ended costs nothing.
  *
  * <h2>Packages</h2>
  *

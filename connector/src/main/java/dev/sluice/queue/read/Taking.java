@@ -59,7 +59,8 @@ public final class Taking {
      *
      * @param lane the most urgent lane that waited in the partition
      * @param firstSeq seq of the first message that the cursor moved past; it may be deleted
-     * @param lastSeq the new position of the cursor
+     * @param lastSeq seq of the last message that was taken. The new position of the cursor may be behind it: messages
+     *     that follow and are done are passed too
      * @param closed whether the partition is closed now
      * @param messages those of the messages up to {@code lastSeq} that are to be worked on, in order; not empty.
      *     Payloads and headers are decrypted if the cipher has the key

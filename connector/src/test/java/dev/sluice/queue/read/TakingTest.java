@@ -192,9 +192,10 @@ class TakingTest {
     void messagesThatWorksHaveClaimedOutliveEveryReasonToDelete() {
         sluice.pushOneByOne(1, 3);
         Taken taken = take(2, false).get(0);
-        sluice.postgres.execute("insert into sluice.work_claims (id, queue_id, partition_id, first_seq, last_seq, closes,"
-                + " owner, lease_until) values (gen_random_uuid(), 1, " + taken.partitionId() + ", 2, 2, false,"
-                + " gen_random_uuid(), now())");
+        sluice.postgres.execute(
+                "insert into sluice.work_claims (id, queue_id, partition_id, first_seq, last_seq, closes,"
+                        + " owner, lease_until) values (gen_random_uuid(), 1, " + taken.partitionId() + ", 2, 2, false,"
+                        + " gen_random_uuid(), now())");
         sluice.postgres.execute("update sluice.segments set created_at = now() - interval '1 hour'");
         for (String reason : List.of(
                 "ttl_s = 1",

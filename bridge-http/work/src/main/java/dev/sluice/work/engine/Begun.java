@@ -21,6 +21,7 @@ import java.time.Instant;
 import java.time.format.DateTimeParseException;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.UUID;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
@@ -79,6 +80,7 @@ final class Begun implements Run {
     /** The permission of a circuit breaker; null: none was asked. */
     private volatile @Nullable Permit permit;
 
+    private @Nullable UUID lease;
     private Phase phase = Phase.WAITING;
     private Stop stop = Stop.NONE;
     private @Nullable Thread thread;
@@ -117,6 +119,23 @@ final class Begun implements Run {
     /** Returns when the work was claimed, by the clock of this process. */
     long claimedNanos() {
         return claimedNanos;
+    }
+
+    /** Sets the id of the lease, if the work is an item. */
+    Begun leased(UUID id) {
+        lease = id;
+        return this;
+    }
+
+    /** Returns the id of the lease of an item; null: the work is in a claim. */
+    @Nullable
+    UUID lease() {
+        return lease;
+    }
+
+    /** Returns the message in clear. */
+    Message message() {
+        return message;
     }
 
     /** Returns the key of the work; null: none. */
@@ -291,15 +310,19 @@ final class Begun implements Run {
 
     /**
      * Asks the handler to end, and interrupts its thread. If other works run in the same call, the thread is
-     * interrupted when all of them are to end. The first reason counts.
+     * interrupted when all of them are to end. The first reason counts, but a cancellation counts in any case: also if
+     * the handler has ended and its outcome is not stored.
      */
     void stop(Stop reason) {
         Call shared;
         synchronized (this) {
-            if (phase == Phase.ENDED || stop != Stop.NONE) {
+            boolean isFirst = stop == Stop.NONE;
+            if (reason == Stop.CANCEL || (isFirst && phase != Phase.ENDED)) {
+                stop = reason;
+            }
+            if (phase == Phase.ENDED || !isFirst) {
                 return;
             }
-            stop = reason;
             interruptedNanos = nanos.getAsLong();
             if (thread != null) {
                 thread.interrupt();

@@ -13,11 +13,11 @@ import dev.sluice.work.run.Verdict;
 import dev.sluice.work.store.ClaimRows.NewClaim;
 import dev.sluice.work.store.ClaimRows.Recovered;
 import dev.sluice.work.store.ItemRows;
+import dev.sluice.work.store.ItemRows.Holder;
 import dev.sluice.work.store.ItemRows.Item;
 import dev.sluice.work.store.ItemRows.Later;
 import dev.sluice.work.store.KeyRows.QueueKey;
 import dev.sluice.work.store.LimitRows.UsedRoom;
-import dev.sluice.work.store.Place;
 import dev.sluice.work.store.TypeRows;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -45,6 +45,9 @@ final class Claims {
     /** Most claims of dead engines that become items in one transaction. */
     private static final int RECOVERED = 100;
 
+    /** How long a work waits whose payload could not be decrypted. */
+    private static final Duration UNOPENED_WAIT = Duration.ofMinutes(1);
+
     private final Tables tables;
     private final EngineSettings settings;
     private final UUID owner;
@@ -60,7 +63,7 @@ final class Claims {
     private final List<UUID> doubtful = new ArrayList<>();
 
     private final List<Later> doubtfulItems = new ArrayList<>();
-    private final Map<Place, UsedRoom> roomOfDoubtful = new HashMap<>();
+    private final Map<UUID, UsedRoom> roomOfDoubtful = new HashMap<>();
 
     Claims(
             Tables tables,
@@ -79,7 +82,7 @@ final class Claims {
         this.nanos = nanos;
         this.cipher = settings.cipher();
         this.replays = new Replays(tables, cipher);
-        this.limited = new LimitedClaims(tables, settings, owner);
+        this.limited = new LimitedClaims(tables, settings, this::holder);
     }
 
     /**
@@ -125,7 +128,7 @@ final class Claims {
             });
         }
         return claim(type, state, permits, (connection, ids) -> {
-            var sharing = new LaneClaim(tables, settings, owner, type, state, limit, items);
+            var sharing = new LaneClaim(tables, holder(), type, state, limit, items);
             List<Taken> taken = List.of();
             if (messages) {
                 taken = take(connection, state, sharing, ids);
@@ -155,7 +158,11 @@ final class Claims {
             throws SQLException {
         return state.isLimited()
                 ? limited.findAlone(connection, type, state)
-                : tables.items().claimAlone(connection, type.itemQueue(state), owner, settings.lease());
+                : tables.items().claimAlone(connection, type.itemQueue(state), holder());
+    }
+
+    private Holder holder() {
+        return new Holder(owner, settings.lease(), held.items());
     }
 
     /**
@@ -225,6 +232,7 @@ final class Claims {
             for (Item item : items) {
                 doubtfulItems.add(new Later(
                         item.place(),
+                        item.lease(),
                         Duration.ZERO,
                         null,
                         item.closes(),
@@ -234,7 +242,7 @@ final class Claims {
                         item.errors(),
                         item.lane()));
                 if (item.limited() != null) {
-                    roomOfDoubtful.put(item.place(), new UsedRoom(state.queueId(), item.limited(), 1));
+                    roomOfDoubtful.put(item.lease(), new UsedRoom(state.queueId(), item.limited(), 1));
                 }
             }
             throw e;
@@ -318,7 +326,8 @@ final class Claims {
                     item.snoozes(),
                     errors,
                     earlier.reports().get(id));
-            begun.add(new Begun(type, opened(item.message()), item.lane(), history, reports, nanos));
+            begun.add(
+                    new Begun(type, opened(item.message()), item.lane(), history, reports, nanos).leased(item.lease()));
         }
         for (int i = 0; i < rows.taken().size(); i++) {
             Taken run = rows.taken().get(i);
@@ -338,19 +347,7 @@ final class Claims {
     private Message opened(Message stored) {
         byte[] payload = cipher.open(stored.queue(), stored.payload());
         MessageHeaders headers = cipher.open(stored.queue(), stored.headers());
-        return new Message(
-                stored.partitionId(),
-                stored.partition(),
-                stored.queue(),
-                stored.seq(),
-                stored.id(),
-                stored.transactionId(),
-                payload,
-                headers,
-                stored.traceId(),
-                stored.producerSub(),
-                stored.createdAt(),
-                stored.writtenAt());
+        return stored.with(payload, headers);
     }
 
     /** Returns the works that are not to run, with what is stored of them. */
@@ -369,7 +366,7 @@ final class Claims {
         for (Begun each : begun) {
             Verdict verdict = cancelled.contains(each.id().value())
                     ? Verdict.Finish.cancelled()
-                    : kept.getOrDefault(each.id().value(), Refusal.of(each, now));
+                    : kept.getOrDefault(each.id().value(), verdict(each, now));
             if (verdict != null && each.giveUp()) {
                 ended.add(new Ended(each, verdict));
             }
@@ -396,6 +393,18 @@ final class Claims {
             });
         }
         return kept;
+    }
+
+    /** Returns what is stored of a work that is not to run; null: it is to run. */
+    private static @Nullable Verdict verdict(Begun begun, Instant now) {
+        if (PayloadCipher.isUnopened(begun.message())) {
+            log.warn(
+                    "A payload cannot be decrypted; the work is put back, and tried again in a minute type={} id={}",
+                    begun.type().name(),
+                    begun.id());
+            return new Verdict.Again(UNOPENED_WAIT, null, null, false, begun.closes());
+        }
+        return Refusal.of(begun, now);
     }
 
     /** Looks what is due. Makes items of what dead engines have left. */
@@ -443,15 +452,15 @@ final class Claims {
         if (!doubtful.isEmpty() || !doubtfulItems.isEmpty()) {
             tables.transactions().run("could not give claims back", connection -> {
                 tables.claims().abandon(connection, doubtful, owner);
-                Set<Place> held = tables.items().putOff(connection, doubtfulItems, owner);
+                Set<UUID> leases = tables.items().putOff(connection, doubtfulItems);
                 var room = new ArrayList<UsedRoom>();
-                held.forEach(place -> {
-                    if (roomOfDoubtful.containsKey(place)) {
-                        room.add(roomOfDoubtful.get(place));
+                leases.forEach(lease -> {
+                    if (roomOfDoubtful.containsKey(lease)) {
+                        room.add(roomOfDoubtful.get(lease));
                     }
                 });
                 tables.limits().giveBack(connection, room);
-                return held;
+                return leases;
             });
             doubtful.clear();
             doubtfulItems.clear();

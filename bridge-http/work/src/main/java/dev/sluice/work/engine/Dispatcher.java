@@ -5,7 +5,6 @@ import dev.sluice.work.WorkEvent.Kind;
 import dev.sluice.work.breaker.Permit;
 import dev.sluice.work.engine.Claims.Claimed;
 import dev.sluice.work.run.Runner;
-import dev.sluice.work.run.Stop;
 import dev.sluice.work.run.Verdict;
 import dev.sluice.work.store.ItemRows;
 import dev.sluice.work.store.TypeRows;
@@ -14,13 +13,13 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.UUID;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.LongSupplier;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -54,6 +53,8 @@ final class Dispatcher {
     private final Reports reports;
     private final Events events;
     private final LongSupplier nanos;
+    private final Serving serving;
+    private final Withdrawals withdrawals;
     private final Runnable releaseDue;
 
     private final ConcurrentLinkedQueue<Ended> arrived = new ConcurrentLinkedQueue<>();
@@ -105,6 +106,8 @@ final class Dispatcher {
         this.events = parts.events();
         this.reports.onReport(this::wake);
         this.nanos = parts.nanos();
+        this.serving = new Serving(settings, nanos);
+        this.withdrawals = new Withdrawals(workers, held, claims);
         this.releaseDue = releaseDue;
         this.nextRefreshNanos = nanos.getAsLong();
         this.failedUntilNanos = nextRefreshNanos;
@@ -212,7 +215,10 @@ final class Dispatcher {
         boolean hasClaimed = claiming && claim(); // First: a worker waits for it, and nobody for an outcome.
         boolean hasSettled = settle();
         reports.store();
-        boolean hasRunAlone = claiming && runAlone();
+        boolean hasRunAlone = claiming && alone != null && serving.claim(alone, this::runAlone);
+        if (alone != null && alone.rests(nanos.getAsLong())) {
+            alone = null;
+        }
         return hasClaimed || hasSettled || hasRunAlone;
     }
 
@@ -221,6 +227,7 @@ final class Dispatcher {
         boolean isBusy = false;
         looksAgainNanos = null;
         readTypes();
+        types.forEach(type -> arrived.addAll(withdrawals.late(type)));
         if (looks) {
             looks = false;
             types.forEach(type -> type.nextLookNanos(nanos.getAsLong()));
@@ -229,12 +236,14 @@ final class Dispatcher {
         for (int i = 0; i < types.size(); i++) {
             HandledType type = types.get((first + i) % types.size());
             TypeRows.State state = type.state();
-            if (state != null && !state.isPaused()) {
-                look(type, state);
-                if (type.breakers().isOpen()) {
-                    giveBack(workers.withdraw(type)); // They were claimed before the breaker opened.
-                }
-                isBusy |= alone == null && claim(type, state);
+            if (state != null && serving.isOpen(type, state)) {
+                isBusy |= serving.claim(type, () -> {
+                    look(type, state);
+                    if (type.breakers().isOpen()) {
+                        giveBack(workers.withdraw(type)); // They were claimed before the breaker opened.
+                    }
+                    return alone == null && claim(type, state);
+                });
             }
         }
         return isBusy;
@@ -258,6 +267,7 @@ final class Dispatcher {
         if (!isUrgent() && nanos.getAsLong() - firstUnsettledNanos < LINGER_NANOS) {
             return false;
         }
+        unsettled.replaceAll(Ended::unlessCancelled);
         Settlement.Settled settled = settlement.run(unsettled);
         Set<Begun> lost = settled.lost();
         if (settled.madeDue() > 0) {
@@ -266,7 +276,8 @@ final class Dispatcher {
         if (!lost.isEmpty()) {
             log.warn("Other engines have taken works over; their outcomes were dropped works={}", lost.size());
         }
-        for (Ended each : unsettled) {
+        List<Ended> stored = settled.ended();
+        for (Ended each : stored) {
             HandledType type = each.begun().type();
             if (each.begun().history().closes() || each.begun().history().limited() != null) {
                 type.messagesLikely(true); // The next work of the key, or the next one that waits for room.
@@ -275,11 +286,12 @@ final class Dispatcher {
                 type.nextLookNanos(nanos.getAsLong());
             }
         }
-        held.remove(unsettled);
-        unsettled.forEach(each -> each.begun().endPermit());
-        Counts.settled(unsettled, lost);
-        events.tellSettled(unsettled, lost);
-        unsettled.clear();
+        held.remove(stored);
+        stored.forEach(each -> each.begun().endPermit());
+        Counts.settled(stored, lost);
+        events.tellSettled(stored, lost);
+        Set<Begun> gone = stored.stream().map(Ended::begun).collect(Collectors.toSet());
+        unsettled.removeIf(each -> gone.contains(each.begun()));
         return true;
     }
 
@@ -326,23 +338,9 @@ final class Dispatcher {
             type.state(state);
             type.breakers().set(state.breaker(), state.breakerResets());
             if (state.hasCancels()) {
-                cancelRunning(type, state);
+                arrived.addAll(withdrawals.cancelled(type, state));
             }
         }
-    }
-
-    private void cancelRunning(HandledType type, TypeRows.State state) {
-        List<Begun> running = workers.running().stream()
-                .filter(begun -> begun.type().equals(type))
-                .toList();
-        if (running.isEmpty()) {
-            return;
-        }
-        Set<UUID> cancelled = claims.cancelled(
-                state, running.stream().map(begun -> begun.id().value()).toList());
-        running.stream()
-                .filter(begun -> cancelled.contains(begun.id().value()))
-                .forEach(begun -> begun.stop(Stop.CANCEL));
     }
 
     /** Looks what is due if the time has come, and sets when to look again. */
@@ -488,7 +486,7 @@ final class Dispatcher {
             next = Math.min(next, nextRefreshNanos);
             for (HandledType type : types) {
                 TypeRows.State state = type.state();
-                if (state != null && !state.isPaused()) {
+                if (state != null && serving.isOpen(type, state)) {
                     next = Math.min(next, type.nextLookNanos());
                     Long mayClose = type.isLikely() ? type.breakers().nextNanos() : null;
                     next = mayClose == null ? next : Math.min(next, Math.max(now + HELD_UP_NANOS, mayClose));

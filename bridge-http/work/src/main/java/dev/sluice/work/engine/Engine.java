@@ -44,7 +44,7 @@ final class Engine {
     private final Transactions housekeeping;
     private final Orphans orphans;
     private final Workers workers;
-    private final Runner runner;
+    private final GivenUp undecided;
     private final Held held;
     private final MinuteCounts minuteCounts;
     private final Dispatcher dispatcher;
@@ -73,7 +73,8 @@ final class Engine {
         this.housekeeping = new Transactions(dataSource);
         this.orphans = new Orphans(settings.schema());
         var owner = UUID.randomUUID();
-        this.runner = new Runner(owner.toString());
+        var runner = new Runner(owner.toString());
+        this.undecided = new GivenUp(runner, settings.interruptGrace(), this::ended, nanos);
         this.held = new Held(tables, settings.lease(), owner, nanos);
         this.minuteCounts = new MinuteCounts(tables, types, owner);
         var reports = new Reports(tables, settings, owner, events, nanos);
@@ -204,6 +205,7 @@ final class Engine {
             try {
                 workers.running().forEach(this::watch);
                 held.stopExpiring();
+                undecided.watch();
             } catch (RuntimeException | Error e) { // The thread must not die: timeouts would have no effect.
                 log.error("Could not watch the handlers, trying again", e);
             }
@@ -226,7 +228,7 @@ final class Engine {
                         givenUp.size(),
                         begun.stopReason(),
                         workers.stuck());
-                givenUp.forEach(each -> ended(new Ended(each, runner.stopped(each))));
+                undecided.add(givenUp);
             }
         }
     }
@@ -244,6 +246,7 @@ final class Engine {
         awaitHandlers(System.nanoTime() + settings.interruptGrace().toNanos());
         List<Begun> stuck = workers.running().stream().filter(Begun::giveUp).toList();
         giveBack(stuck);
+        undecided.close();
         boolean isStored = dispatcher.close(LAST_WORDS);
         if (isStored) { // Then PostgreSQL answers.
             minuteCounts.store();

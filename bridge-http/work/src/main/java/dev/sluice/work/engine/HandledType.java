@@ -40,7 +40,10 @@ final class HandledType {
     private volatile boolean messagesLikely = true;
     private volatile boolean itemsLikely;
     private volatile double averageNanos = Double.NaN;
+    private volatile boolean lacksKey;
+    private volatile boolean isSlow;
     private long nextLookNanos;
+    private @Nullable Long restsUntilNanos;
 
     HandledType(
             String name,
@@ -154,18 +157,51 @@ final class HandledType {
         }
     }
 
+    /** Returns whether its queue is encrypted and the engine has no key. */
+    boolean lacksKey() {
+        return lacksKey;
+    }
+
+    void lacksKey(boolean value) {
+        lacksKey = value;
+    }
+
+    /** Returns whether the type rests because its works could not be claimed. */
+    boolean rests(long now) {
+        Long until = restsUntilNanos;
+        return until != null && now - until < 0;
+    }
+
+    /**
+     * Lets the type rest.
+     *
+     * @param untilNanos null: ends the rest
+     * @return whether that is new
+     */
+    boolean rest(@Nullable Long untilNanos) {
+        boolean isNew = (untilNanos == null) != (restsUntilNanos == null);
+        restsUntilNanos = untilNanos;
+        return isNew;
+    }
+
     /** Notes how long a handler ran. Two threads may overwrite each other: it is an estimate. */
     @SuppressWarnings("NonAtomicVolatileUpdate")
     void ran(long nanos) {
         counts.durations().add(nanos);
+        isSlow = false;
         double average = averageNanos;
         averageNanos = Double.isNaN(average) ? nanos : average + (nanos - average) / SMOOTHING;
+    }
+
+    /** Notes that works which were claimed ahead have waited too long. Until a handler has ended, none is. */
+    void slow() {
+        isSlow = true;
     }
 
     /** Returns how many works {@code workers} workers are expected to begin within a time. */
     int begunWithin(long nanos, int workers, int most) {
         double average = averageNanos;
-        if (Double.isNaN(average)) {
+        if (Double.isNaN(average) || isSlow) {
             return 0;
         }
         return (int) Math.min(most, Math.floor(nanos / Math.max(1, average)) * workers);

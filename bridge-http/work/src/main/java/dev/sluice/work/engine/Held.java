@@ -7,7 +7,6 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -40,11 +39,16 @@ final class Held {
     /** When the lease of each work was begun or renewed at the latest. */
     private final Map<Begun, Long> renewed = new ConcurrentHashMap<>();
 
+    private long lastCheckNanos;
+    private long waitsUntilNanos;
+
     Held(Tables tables, Duration lease, UUID owner, LongSupplier nanos) {
         this.tables = tables;
         this.lease = lease;
         this.owner = owner;
         this.nanos = nanos;
+        this.lastCheckNanos = nanos.getAsLong();
+        this.waitsUntilNanos = lastCheckNanos;
     }
 
     /**
@@ -64,6 +68,13 @@ final class Held {
         return renewed.size();
     }
 
+    /** Returns the works of a type that are held. */
+    List<Begun> works(HandledType type) {
+        return renewed.keySet().stream()
+                .filter(work -> work.type().equals(type))
+                .toList();
+    }
+
     /** Returns the claims of works that are held. */
     Set<UUID> claims() {
         return renewed.keySet().stream()
@@ -73,9 +84,12 @@ final class Held {
                 .collect(Collectors.toSet());
     }
 
-    /** Returns whether a work is held. */
-    boolean has(Begun work) {
-        return renewed.containsKey(work);
+    /** Returns the leases of items that are held. */
+    Set<UUID> items() {
+        return renewed.keySet().stream()
+                .map(Begun::lease)
+                .filter(Objects::nonNull)
+                .collect(Collectors.toSet());
     }
 
     /** Returns how long to wait before the next call of {@link #renew}. */
@@ -110,11 +124,14 @@ final class Held {
 
     private Set<Begun> renew(Connection connection, List<Begun> due) throws SQLException {
         var byClaim = new LinkedHashMap<UUID, List<Begun>>();
-        var byPlace = new HashMap<Place, Begun>();
+        var byLease = new LinkedHashMap<UUID, Begun>();
+        var places = new LinkedHashMap<UUID, Place>();
         for (Begun work : due) {
             ClaimHold claim = work.history().claim();
             if (claim == null) {
-                byPlace.put(work.place(), work);
+                UUID id = Objects.requireNonNull(work.lease(), "an item has a lease");
+                byLease.put(id, work);
+                places.put(id, work.place());
             } else {
                 byClaim.computeIfAbsent(claim.id(), key -> new ArrayList<>()).add(work);
             }
@@ -123,16 +140,24 @@ final class Held {
         tables.claims()
                 .renew(connection, byClaim.keySet(), owner, lease)
                 .forEach(id -> kept.addAll(byClaim.getOrDefault(id, List.of())));
-        tables.items().renew(connection, byPlace.keySet(), owner, lease).forEach(place -> kept.add(byPlace.get(place)));
+        tables.items().renew(connection, places, lease).forEach(id -> kept.add(byLease.get(id)));
         return kept;
     }
 
     /**
      * Asks the handlers to end whose leases have a quarter of their time left. Touches no database, so it is in time
-     * when a renewal hangs.
+     * when a renewal hangs. If the process was stopped meanwhile, first gives the renewal time to find out what the
+     * engine still holds.
      */
     void stopExpiring() {
         long now = nanos.getAsLong();
+        if (now - lastCheckNanos >= lease.toNanos() / 4) {
+            waitsUntilNanos = now + lease.toNanos() / 4;
+        }
+        lastCheckNanos = now;
+        if (now - waitsUntilNanos < 0) {
+            return;
+        }
         renewed.forEach((work, since) -> {
             if (now - since >= lease.toNanos() / 4 * 3) {
                 work.stop(Stop.LOST);

@@ -2,13 +2,13 @@ package dev.sluice.work.engine;
 
 import dev.sluice.queue.PriorityLane;
 import dev.sluice.queue.read.Taking;
+import dev.sluice.work.store.ItemRows.Holder;
 import dev.sluice.work.store.ItemRows.Item;
 import dev.sluice.work.store.TypeRows;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.Arrays;
 import java.util.List;
-import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -19,8 +19,7 @@ final class LaneClaim implements Taking.Lanes {
     private static final int LANES = PriorityLane.values().length;
 
     private final Tables tables;
-    private final EngineSettings settings;
-    private final UUID owner;
+    private final Holder holder;
     private final HandledType type;
     private final TypeRows.State state;
     private boolean looksForItems;
@@ -35,17 +34,9 @@ final class LaneClaim implements Taking.Lanes {
      *
      * @param looksForItems whether items are likely to be due
      */
-    LaneClaim(
-            Tables tables,
-            EngineSettings settings,
-            UUID owner,
-            HandledType type,
-            TypeRows.State state,
-            int limit,
-            boolean looksForItems) {
+    LaneClaim(Tables tables, Holder holder, HandledType type, TypeRows.State state, int limit, boolean looksForItems) {
         this.tables = tables;
-        this.settings = settings;
-        this.owner = owner;
+        this.holder = holder;
         this.type = type;
         this.state = state;
         this.left = limit;
@@ -107,7 +98,7 @@ final class LaneClaim implements Taking.Lanes {
         for (int lane = 0; lane < LANES; lane++) {
             limits[lane] = Math.min(shares[lane], due[lane]);
         }
-        items = tables.items().claim(connection, type.itemQueue(state), limits, owner, settings.lease());
+        items = tables.items().claim(connection, type.itemQueue(state), limits, holder);
         items.forEach(item -> shares[item.lane().number()]--);
         int most = left;
         left -= items.size();

@@ -7,6 +7,7 @@ import dev.sluice.queue.PriorityLane;
 import dev.sluice.queue.read.Lining;
 import dev.sluice.queue.read.Taking.Taken;
 import dev.sluice.work.rules.Types;
+import dev.sluice.work.store.ItemRows.Holder;
 import dev.sluice.work.store.ItemRows.Item;
 import dev.sluice.work.store.ItemRows.Later;
 import dev.sluice.work.store.LimitRows;
@@ -32,8 +33,8 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
-import java.util.UUID;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
@@ -65,12 +66,12 @@ final class LimitedClaims {
 
     private final Tables tables;
     private final EngineSettings settings;
-    private final UUID owner;
+    private final Supplier<Holder> holder;
 
-    LimitedClaims(Tables tables, EngineSettings settings, UUID owner) {
+    LimitedClaims(Tables tables, EngineSettings settings, Supplier<Holder> holder) {
         this.tables = tables;
         this.settings = settings;
-        this.owner = owner;
+        this.holder = holder;
     }
 
     /**
@@ -148,8 +149,8 @@ final class LimitedClaims {
         void takeAny(int wanted, boolean wantsItems, boolean wantsMessages) throws SQLException {
             int room = Math.min(wanted, ofType.room());
             if (room > 0 && wantsItems) {
-                items.addAll(tables.items()
-                        .claim(connection, type.itemQueue(state), room, owner, settings.lease(), LimitRows.TYPE));
+                items.addAll(
+                        tables.items().claim(connection, type.itemQueue(state), room, holder.get(), LimitRows.TYPE));
             }
             leftItems = wantsItems && items.size() == room; // Also if there was no room for any.
             int left = room - items.size();
@@ -256,7 +257,7 @@ final class LimitedClaims {
                     .toList();
             List<Item> found = withItems.isEmpty()
                     ? List.of()
-                    : tables.lines().claimItems(connection, type.itemQueue(state), withItems, owner, settings.lease());
+                    : tables.lines().claimItems(connection, type.itemQueue(state), withItems, holder.get());
             for (Item item : found) {
                 String name = requireNonNull(item.limited());
                 left.merge(name, -1, Integer::sum);
@@ -351,7 +352,7 @@ final class LimitedClaims {
     /** Claims an item that must run alone. If there is no room, the item waits a second. */
     Optional<Item> findAlone(Connection connection, HandledType type, TypeRows.State state) throws SQLException {
         var claim = new Claim(connection, type, state, true);
-        Optional<Item> found = tables.items().claimAlone(connection, type.itemQueue(state), owner, settings.lease());
+        Optional<Item> found = tables.items().claimAlone(connection, type.itemQueue(state), holder.get());
         if (found.isEmpty()) {
             return found;
         }
@@ -364,6 +365,7 @@ final class LimitedClaims {
         if (claim.ofType.room() == 0 || (key != null && key.room() == 0)) {
             var later = new Later(
                     item.place(),
+                    item.lease(),
                     ALONE_WAIT,
                     null,
                     item.closes(),
@@ -372,7 +374,7 @@ final class LimitedClaims {
                     item.snoozed(),
                     item.errors(),
                     item.lane());
-            tables.items().putOff(connection, List.of(later), owner);
+            tables.items().putOff(connection, List.of(later));
             return Optional.empty();
         }
         tables.lines().takesRoom(connection, item.place(), name);

@@ -77,7 +77,9 @@ final class Reports {
         nextNanos = now + settings.progressInterval().toNanos();
         List<Begun> due = List.copyOf(unsaved);
         due.forEach(unsaved::remove); // Before its report is read: what is added meanwhile enters it again.
-        List<Begun> running = due.stream().filter(Begun::isRunning).toList(); // A settlement stores the others.
+        List<Begun> running = due.stream()
+                .filter(each -> each.isRunning() && mayStore(each))
+                .toList(); // A settlement stores the others.
         if (running.isEmpty()) {
             return;
         }
@@ -97,9 +99,15 @@ final class Reports {
         var reports = new ArrayList<NewReport>();
         for (Begun work : works) {
             ClaimHold claim = work.history().claim();
-            reports.add(new NewReport(of(work), work.place(), claim == null ? null : claim.id(), stored(work, time)));
+            reports.add(new NewReport(
+                    of(work), work.place(), claim == null ? null : claim.id(), work.lease(), stored(work, time)));
         }
         return reports;
+    }
+
+    /** Returns whether there is a key if one is needed: nothing of an encrypted queue is stored in clear. */
+    private boolean mayStore(Begun work) {
+        return !state(work).isEncrypted() || settings.cipher().hasKey();
     }
 
     /** Returns the report of a work as it is stored: encrypted if its queue is. */
@@ -112,7 +120,7 @@ final class Reports {
     /** Returns the report of a work that becomes a dead letter, as it is stored; null: none. */
     @Nullable
     String ofDead(Begun work, Instant time) {
-        return work.report().isEmpty() ? null : stored(work, time);
+        return work.report().isEmpty() || !mayStore(work) ? null : stored(work, time);
     }
 
     /** Stores the reports of works that run again, and deletes those of the others. In a settlement. */
@@ -122,8 +130,9 @@ final class Reports {
         for (Ended each : held) {
             Report report = each.begun().report();
             if (each.verdict() instanceof Verdict.Again) {
-                if (!report.isEmpty()) {
-                    kept.add(new NewReport(of(each.begun()), each.begun().place(), null, stored(each.begun(), time)));
+                if (!report.isEmpty() && mayStore(each.begun())) {
+                    kept.add(new NewReport(
+                            of(each.begun()), each.begun().place(), null, null, stored(each.begun(), time)));
                 }
             } else if (report.mayBeStored() || each.begun().header(WorkHeaders.REPLAYED) != null) {
                 gone.add(of(each.begun()));

@@ -1,5 +1,10 @@
 package dev.sluice.work.engine;
 
+import dev.sluice.queue.Message;
+import dev.sluice.queue.MessageHeaders;
+import dev.sluice.queue.QueueException;
+import dev.sluice.queue.sql.CommitOutcome;
+import dev.sluice.queue.sql.OutcomeUnknownException;
 import dev.sluice.work.Outcome;
 import dev.sluice.work.rules.Types;
 import dev.sluice.work.run.Failure;
@@ -13,6 +18,7 @@ import dev.sluice.work.store.LatestRows.EndedWork;
 import dev.sluice.work.store.LimitRows.UsedRoom;
 import dev.sluice.work.store.Place;
 import dev.sluice.work.store.TypeRows;
+import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Instant;
@@ -25,18 +31,34 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Stores the outcomes of runs, many in one transaction. If another engine has taken a work over, its outcome is
  * dropped.
  */
 final class Settlement {
+    private static final Logger log = LoggerFactory.getLogger(Settlement.class);
+
     private final Tables tables;
     private final EngineSettings settings;
     private final UUID owner;
     private final Reports reports;
+
+    /** Outcomes whose commit was not confirmed; null: none. */
+    private @Nullable Doubtful doubtful;
+
+    /**
+     * A settlement that may be stored.
+     *
+     * @param settled what it has done if it is
+     */
+    private record Doubtful(Settled settled, OutcomeUnknownException unknown) {}
 
     Settlement(Tables tables, EngineSettings settings, UUID owner, Reports reports) {
         this.tables = tables;
@@ -48,37 +70,151 @@ final class Settlement {
     /**
      * What a settlement did.
      *
-     * @param lost the works whose outcomes came too late
+     * @param ended the works that it was about, perhaps fewer than it was asked for
+     * @param lost those of them whose outcomes came too late
      * @param madeDue how many scheduled works are due now because they waited for these
      */
-    record Settled(Set<Begun> lost, int madeDue) {}
+    record Settled(List<Ended> ended, Set<Begun> lost, int madeDue) {}
 
-    /** Stores outcomes. A repetition after a commit that was not confirmed does no harm. */
+    /**
+     * Stores outcomes. If an earlier commit was not confirmed, first finds out whether its outcomes are stored: none is
+     * stored twice.
+     */
     Settled run(List<Ended> ended) {
-        Settled settled = tables.transactions()
-                .run(
-                        "could not store the outcomes of " + ended.size() + " works",
-                        connection -> store(connection, ended));
-        ended.forEach(each -> {
+        Settled earlier = stored();
+        if (earlier != null) {
+            return earlier;
+        }
+        try {
+            return settle(ended);
+        } catch (RuntimeException e) {
+            if (!isAboutOutcome(e)) {
+                throw e;
+            }
+            log.warn("Could not store outcomes together; each is stored by itself works={}", ended.size(), e);
+            return oneByOne(ended);
+        }
+    }
+
+    /** Returns whether an outcome, and not PostgreSQL, is the reason of a failure. */
+    private static boolean isAboutOutcome(RuntimeException e) {
+        return !(e instanceof QueueException failure) || failure.isAboutData();
+    }
+
+    /** Stores each outcome in a transaction of its own. If PostgreSQL fails, returns what is stored until then. */
+    private Settled oneByOne(List<Ended> ended) {
+        var stored = new ArrayList<Ended>();
+        var lost = new HashSet<Begun>();
+        int madeDue = 0;
+        for (Ended each : ended) {
+            try {
+                Settled settled = alone(each);
+                stored.addAll(settled.ended());
+                lost.addAll(settled.lost());
+                madeDue += settled.madeDue();
+            } catch (QueueException e) {
+                if (stored.isEmpty()) {
+                    throw e;
+                }
+                break; // The dispatcher comes back for the others.
+            }
+        }
+        return new Settled(stored, lost, madeDue);
+    }
+
+    /**
+     * Stores an outcome. If it cannot be stored, the work becomes a dead letter. If that cannot be stored either, the
+     * work is given up: its lease ends, and an engine takes it over with one crash more, so it ends in the dead
+     * letters.
+     */
+    private Settled alone(Ended each) {
+        Begun begun = each.begun();
+        try {
+            return settle(List.of(each));
+        } catch (RuntimeException e) {
+            if (!isAboutOutcome(e)) {
+                throw e;
+            }
+            log.error(
+                    "The outcome of a work cannot be stored; the work becomes a dead letter type={} id={}",
+                    begun.type().name(),
+                    begun.id(),
+                    e);
+            String reason = "the outcome cannot be stored: " + Failure.cut(e.toString(), Failure.MAX_MESSAGE);
+            try {
+                return settle(List.of(new Ended(begun, new Verdict.Bury(reason, null))));
+            } catch (RuntimeException again) {
+                if (!isAboutOutcome(again)) {
+                    throw again;
+                }
+                log.error("A work cannot become a dead letter; it is given up id={}", begun.id(), again);
+                return new Settled(List.of(each), Set.of(begun), 0);
+            }
+        }
+    }
+
+    /** Returns what the doubtful settlement has done if it is stored; null: there is none, or it is not stored. */
+    private @Nullable Settled stored() {
+        Doubtful before = doubtful;
+        if (before == null) {
+            return null;
+        }
+        CommitOutcome outcome = tables.outcomes().await(before.unknown());
+        if (outcome == CommitOutcome.PENDING) {
+            throw before.unknown();
+        }
+        doubtful = null;
+        if (outcome == CommitOutcome.COMMITTED) {
+            noteDone(before.settled());
+            return before.settled();
+        }
+        // If PostgreSQL has forgotten the transaction, the rows say what is stored: what is not held is not stored
+        // again.
+        return null;
+    }
+
+    private Settled settle(List<Ended> ended) {
+        List<Ended> batch = List.copyOf(ended);
+        var attempt = new AtomicReference<Settled>();
+        try {
+            Settled settled = tables.transactions()
+                    .run("could not store the outcomes of " + batch.size() + " works", connection -> {
+                        Settled stored = store(connection, batch);
+                        attempt.set(stored);
+                        return stored;
+                    });
+            noteDone(settled);
+            return settled;
+        } catch (OutcomeUnknownException e) {
+            Settled stored = attempt.get();
+            doubtful = stored == null ? null : new Doubtful(stored, e);
+            throw e;
+        }
+    }
+
+    private static void noteDone(Settled settled) {
+        for (Ended each : settled.ended()) {
             ClaimHold claim = each.begun().history().claim();
             if (claim != null) {
                 claim.done(1);
             }
-        });
-        return settled;
+        }
     }
 
     private Settled store(Connection connection, List<Ended> ended) throws SQLException {
         var room = new ArrayList<UsedRoom>();
-        Set<UUID> heldClaims = endClaims(connection, ended, room);
+        Map<UUID, Set<Long>> heldClaims = endClaims(connection, ended, room);
         var held = new ArrayList<Ended>();
         List<Ended> items = new ArrayList<>();
         for (Ended each : ended) {
             ClaimHold claim = each.begun().history().claim();
             if (claim == null) {
                 items.add(each);
-            } else if (heldClaims.contains(claim.id())) {
-                held.add(each);
+            } else {
+                Set<Long> before = heldClaims.get(claim.id());
+                if (before != null && !before.contains(each.begun().place().seq())) {
+                    held.add(each);
+                }
             }
         }
         boolean needsTime = ended.stream().anyMatch(Settlement::needsTime);
@@ -96,11 +232,15 @@ final class Settlement {
         var lost = new HashSet<Begun>();
         ended.forEach(each -> lost.add(each.begun()));
         held.forEach(each -> lost.remove(each.begun()));
-        return new Settled(lost, madeDue);
+        return new Settled(ended, lost, madeDue);
     }
 
-    /** Deletes the claims that are done, and notes what is done of the others. Returns those that are still held. */
-    private Set<UUID> endClaims(Connection connection, List<Ended> ended, List<UsedRoom> room) throws SQLException {
+    /**
+     * Deletes the claims that are done, and notes what is done of the others. Returns those that are still held, with
+     * the seqs that were done before.
+     */
+    private Map<UUID, Set<Long>> endClaims(Connection connection, List<Ended> ended, List<UsedRoom> room)
+            throws SQLException {
         var byClaim = new LinkedHashMap<ClaimHold, List<Ended>>();
         for (Ended each : ended) {
             ClaimHold claim = each.begun().history().claim();
@@ -120,10 +260,10 @@ final class Settlement {
                 (isLimited ? doneLimited : done).put(claim.id(), seqs(works));
             }
         });
-        var held = new HashSet<>(tables.claims().finish(connection, finished, owner));
-        held.addAll(tables.claims().finishLimited(connection, finishedLimited, owner, room));
-        held.addAll(tables.claims().noteDone(connection, done, owner));
-        held.addAll(tables.claims().noteDoneLimited(connection, doneLimited, owner, room));
+        var held = new HashMap<>(tables.claims().finish(connection, finished, owner));
+        held.putAll(tables.claims().finishLimited(connection, finishedLimited, owner, room));
+        held.putAll(tables.claims().noteDone(connection, done, owner));
+        held.putAll(tables.claims().noteDoneLimited(connection, doneLimited, owner, room));
         return held;
     }
 
@@ -148,9 +288,27 @@ final class Settlement {
                 .collect(Collectors.groupingBy(each -> each.begun().type()));
         for (Map.Entry<HandledType, List<Ended>> of : byType.entrySet()) {
             long queueId = state(of.getKey()).queueId();
-            tables.items().keep(connection, queueId, laters(of.getValue(), now));
-            tables.items().buryClaimed(connection, queueId, deads(of.getValue(), now));
+            Map<Place, Begun> byPlace = of.getValue().stream()
+                    .collect(Collectors.toMap(each -> each.begun().place(), Ended::begun));
+            Function<Place, Message> copies = place -> copy(byPlace.get(place));
+            tables.items().keep(connection, queueId, laters(of.getValue(), now), copies);
+            tables.items().buryClaimed(connection, queueId, deads(of.getValue(), now), copies);
         }
+    }
+
+    /** Returns the message of a work as its queue had it: sealed if the queue is encrypted. */
+    private Message copy(Begun begun) {
+        Message message = begun.message();
+        TypeRows.State state = state(begun.type());
+        if (!state.isEncrypted() || !settings.cipher().hasKey()) {
+            return message;
+        }
+        MessageHeaders headers = message.headers();
+        return message.with(
+                settings.cipher().seal(state.queue(), message.payloadText()).getBytes(StandardCharsets.UTF_8),
+                headers.isEmpty()
+                        ? headers
+                        : MessageHeaders.ofStored(settings.cipher().seal(state.queue(), headers.json())));
     }
 
     /** Ends items. Returns those that are still held. */
@@ -158,15 +316,15 @@ final class Settlement {
         if (items.isEmpty()) {
             return List.of();
         }
-        List<Place> done = items.stream()
+        var done = new LinkedHashMap<UUID, Place>();
+        items.stream()
                 .filter(each -> each.verdict() instanceof Verdict.Finish)
-                .map(each -> each.begun().place())
-                .toList();
-        var held = new HashSet<>(tables.items().finish(connection, done, owner));
-        held.addAll(tables.items().putOff(connection, laters(items, now), owner));
-        held.addAll(tables.items().bury(connection, deads(items, now), owner));
+                .forEach(each -> done.put(each.begun().lease(), each.begun().place()));
+        var held = new HashSet<>(tables.items().finish(connection, done));
+        held.addAll(tables.items().putOff(connection, laters(items, now)));
+        held.addAll(tables.items().bury(connection, deads(items, now)));
         return items.stream()
-                .filter(each -> held.contains(each.begun().place()))
+                .filter(each -> held.contains(each.begun().lease()))
                 .toList();
     }
 
@@ -177,6 +335,7 @@ final class Settlement {
                 Begun.History history = each.begun().history();
                 laters.add(new Later(
                         each.begun().place(),
+                        each.begun().lease(),
                         again.delay(),
                         again.until(),
                         again.closes(),
@@ -197,6 +356,7 @@ final class Settlement {
                 Begun.History history = each.begun().history();
                 deads.add(new Dead(
                         each.begun().place(),
+                        each.begun().lease(),
                         reason(each, bury),
                         bury.retries(history.attempts(), history.crashes()),
                         stored(each, now),
@@ -227,9 +387,13 @@ final class Settlement {
         return history == null ? null : sealed(each.begun().type(), history);
     }
 
-    private String sealed(HandledType type, String json) {
+    /** Returns a text as it is stored; null: its queue is encrypted, and there is no key, so the text is not stored. */
+    private @Nullable String sealed(HandledType type, String json) {
         TypeRows.State state = state(type);
-        return state.isEncrypted() ? settings.cipher().seal(state.queue(), json) : json;
+        if (!state.isEncrypted()) {
+            return json;
+        }
+        return settings.cipher().hasKey() ? settings.cipher().seal(state.queue(), json) : null;
     }
 
     private static boolean needsTime(Ended each) {

@@ -6,7 +6,9 @@ import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.ToLongFunction;
+import java.util.stream.Collectors;
 
 /** Makes the numbers that a program asks for. */
 final class Statistics {
@@ -39,7 +41,11 @@ final class Statistics {
         }
         var breakers = new LinkedHashMap<String, WorkStats.Breaker>();
         types.forEach(type -> breakers.put(type.name(), type.breakers().view()));
-        return new WorkStats(total(byType.values(), all), Map.copyOf(byType), Map.copyOf(breakers));
+        Set<String> withoutKey = types.stream()
+                .filter(HandledType::lacksKey)
+                .map(HandledType::name)
+                .collect(Collectors.toSet());
+        return new WorkStats(total(byType.values(), all), Map.copyOf(byType), Map.copyOf(breakers), withoutKey);
     }
 
     private static OfWorks total(Collection<OfWorks> types, Durations all) {

@@ -3,6 +3,7 @@ package dev.sluice.work.engine;
 import dev.sluice.queue.read.Lining;
 import dev.sluice.queue.read.QueueConfig;
 import dev.sluice.queue.read.Taking;
+import dev.sluice.queue.sql.Outcomes;
 import dev.sluice.queue.sql.Transactions;
 import dev.sluice.work.rules.Types;
 import dev.sluice.work.store.CancelRows;
@@ -22,6 +23,7 @@ import javax.sql.DataSource;
 /** The tables of an engine, and the transactions in which it uses them. Each transaction has settings of its own. */
 record Tables(
         Transactions transactions,
+        Outcomes outcomes,
         Taking taking,
         ClaimRows claims,
         ItemRows items,
@@ -42,6 +44,7 @@ record Tables(
         var taking = new Taking(schema, settings.cipher(), QueueConfig.DEFAULT_POP_MAX_BYTES);
         return new Tables(
                 Transactions.byIndex(dataSource),
+                new Outcomes(dataSource),
                 taking,
                 new ClaimRows(schema),
                 new ItemRows(schema, Types.GROUP),

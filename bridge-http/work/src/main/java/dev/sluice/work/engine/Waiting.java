@@ -6,6 +6,8 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashSet;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -16,6 +18,8 @@ import org.jspecify.annotations.Nullable;
  * suspected. A call has no two works with the same key.
  */
 final class Waiting {
+    private static final long LATE_NANOS = TimeUnit.SECONDS.toNanos(1);
+
     private final Batching batching;
     private final ArrayDeque<Begun> works = new ArrayDeque<>();
 
@@ -93,6 +97,29 @@ final class Waiting {
             }
         }
         return call;
+    }
+
+    /** Returns when the first work is late: an engine with a free worker would have begun it. Null: none waits. */
+    @Nullable
+    Long lateNanos() {
+        Begun first = works.peek();
+        return first == null ? null : lingersUntil(first) + LATE_NANOS;
+    }
+
+    /** Removes and returns the works that are late. */
+    List<Begun> drainLate(long now) {
+        var late = new ArrayList<Begun>();
+        for (Long at = lateNanos(); at != null && now - at >= 0; at = lateNanos()) {
+            late.add(works.remove());
+        }
+        return late;
+    }
+
+    /** Removes and returns the works that fit. */
+    List<Begun> drain(Predicate<Begun> fits) {
+        var drained = works.stream().filter(fits).toList();
+        works.removeIf(drained::contains);
+        return drained;
     }
 
     /** Removes and returns all works. */

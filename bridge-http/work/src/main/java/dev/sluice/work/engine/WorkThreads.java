@@ -13,8 +13,8 @@ import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Creates all threads of an engine. Each name begins with {@code sluice-work}, and each thread is a daemon. Handlers
- * run on virtual threads if the JVM has them, which it has from version 21 on.
+ * Creates all threads of an engine. Each platform thread is a daemon with a name that begins with {@code sluice-work}.
+ * Handlers run on virtual threads, which have no name, if the JVM has them, which it has from version 21 on.
  */
 final class WorkThreads {
     private static final long IDLE_SECONDS = 10;

@@ -13,6 +13,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.function.Consumer;
 import java.util.function.LongSupplier;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -89,15 +90,19 @@ final class Workers {
         start(start);
     }
 
-    /** Returns when {@link #startReady} has something to do; null: not before works are added. */
+    /** Returns when {@link #startReady} or {@link #late} has something to do; null: not before works are added. */
     synchronized @Nullable Long nextNanos() {
         long now = nanos.getAsLong();
         Long first = null;
         for (HandledType type : types) {
-            Long each = type.isBatched() ? type.waiting.nextNanos(now) : null;
-            first = first == null || (each != null && each - first < 0) ? each : first;
+            Long ready = type.isBatched() ? type.waiting.nextNanos(now) : null;
+            first = earlier(earlier(first, ready), type.waiting.lateNanos());
         }
         return first;
+    }
+
+    private static @Nullable Long earlier(@Nullable Long one, @Nullable Long other) {
+        return one == null || (other != null && other - one < 0) ? other : one;
     }
 
     private void start(int workers) {
@@ -117,17 +122,31 @@ final class Workers {
     private void work() {
         for (List<Begun> call = take(List.of()); !call.isEmpty(); call = take(call)) {
             running.addAll(call);
-            Begun first = call.get(0);
-            if (first.handler() instanceof BatchHandler handler) {
-                run(handler, new Call(call, nanos));
-            } else {
-                run((Handler) first.handler(), first);
-            }
+            run(call);
             if (!running.removeAll(call)) {
                 synchronized (this) {
                     stuck--;
                 }
                 return; // This worker was replaced.
+            }
+        }
+    }
+
+    /** Runs the works of a call. Whatever happens, the worker goes on. */
+    @SuppressWarnings("CatchingUnchecked")
+    private void run(List<Begun> call) {
+        Begun first = call.get(0);
+        try {
+            if (first.handler() instanceof BatchHandler handler) {
+                run(handler, new Call(call, nanos));
+            } else {
+                run((Handler) first.handler(), first);
+            }
+        } catch (Throwable e) {
+            for (Begun each : call) {
+                if (each.end()) {
+                    ended.accept(new Ended(each, runner.unexpected(each, e)));
+                }
             }
         }
     }
@@ -284,6 +303,18 @@ final class Workers {
     /** Takes the works of a type back that no worker has begun. */
     synchronized List<Begun> withdraw(HandledType type) {
         return type.waiting.drain().stream().filter(Begun::giveUp).toList();
+    }
+
+    /** Takes the works of a type back that no worker has begun and that fit. */
+    synchronized List<Begun> withdraw(HandledType type, Predicate<Begun> fits) {
+        return type.waiting.drain(fits).stream().filter(Begun::giveUp).toList();
+    }
+
+    /** Takes the works of a type back that have waited too long for a worker. */
+    synchronized List<Begun> late(HandledType type) {
+        return type.waiting.drainLate(nanos.getAsLong()).stream()
+                .filter(Begun::giveUp)
+                .toList();
     }
 
     /** Lets the threads end. */

@@ -126,6 +126,7 @@ public final class Types {
     /** Returns the key that is the name of a partition of a key. */
     public static String keyOf(String partition) {
         String name = LimitKey.withoutKey(partition);
-        return name.startsWith(ESCAPE) ? name.substring(ESCAPE.length()) : name;
+        boolean isEscaped = name.startsWith(ESCAPE) && name.length() > ESCAPE.length();
+        return isEscaped ? name.substring(ESCAPE.length()) : name;
     }
 }

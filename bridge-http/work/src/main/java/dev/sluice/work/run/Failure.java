@@ -27,16 +27,36 @@ public record Failure(int attempt, String type, String message, String stack, lo
 
     /** Makes the failure of an error. */
     public static Failure of(int attempt, Throwable error, long durationMs, String worker) {
-        var stack = new StringWriter();
-        error.printStackTrace(new PrintWriter(stack));
-        String message = error.getMessage() == null ? "" : error.getMessage();
+        String message = messageOf(error);
         return new Failure(
                 attempt,
                 error.getClass().getName(),
                 cut(message, MAX_MESSAGE),
-                cut(stack.toString(), MAX_STACK),
+                cut(stackOf(error), MAX_STACK),
                 durationMs,
                 worker);
+    }
+
+    /** Returns the message of an error, whatever its methods do. */
+    @SuppressWarnings("CatchingUnchecked")
+    private static String messageOf(Throwable error) {
+        try {
+            String message = error.getMessage();
+            return message == null ? "" : message;
+        } catch (Throwable e) {
+            return "its message cannot be read: " + e.getClass().getName();
+        }
+    }
+
+    @SuppressWarnings("CatchingUnchecked")
+    private static String stackOf(Throwable error) {
+        try {
+            var stack = new StringWriter();
+            error.printStackTrace(new PrintWriter(stack));
+            return stack.toString();
+        } catch (Throwable e) {
+            return "";
+        }
     }
 
     /** Returns the beginning of a text, in characters that PostgreSQL can store. */

@@ -26,7 +26,7 @@ public final class Refusal {
         if (deadline != null && !now.isBefore(deadline)) {
             return new Verdict.Bury("deadline: it was " + deadline, null);
         }
-        boolean isFirst = run.attempt() == 1 && run.snoozes() == 0;
+        boolean isFirst = run.attempt() == 1 && run.snoozes() == 0 && run.crashes() == 0;
         if (isFirst && settings.maxAge() != null && now.isAfter(run.createdAt().plus(settings.maxAge()))) {
             return new Verdict.Bury(
                     "too old: created at " + run.createdAt() + ", may begin within " + settings.maxAge(), null);

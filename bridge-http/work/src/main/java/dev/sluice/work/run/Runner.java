@@ -59,11 +59,22 @@ public final class Runner {
      *
      * @param ran gets how long the handler ran
      */
+    @SuppressWarnings("CatchingUnchecked")
     public Verdict run(Handler handler, Run run, LongConsumer ran) {
-        if (isStopped(run)) { // Before it could start.
-            return stopped(run);
+        try {
+            if (isStopped(run)) { // Before it could start.
+                return stopped(run);
+            }
+            return inItsClassLoader(handler, () -> handle(handler, run, ran));
+        } catch (Throwable e) { // The worker must go on.
+            return unexpected(run, e);
         }
-        return inItsClassLoader(handler, () -> handle(handler, run, ran));
+    }
+
+    /** Returns the verdict on a run that failed outside of its handler: a failed attempt, without any hook. */
+    public Verdict unexpected(Run run, Throwable error) {
+        log.error("A run failed outside of its handler id={}", run.id(), error);
+        return again(run, failure(run, error), run.settings().retry(), null);
     }
 
     @SuppressWarnings("CatchingUnchecked")
@@ -94,8 +105,13 @@ public final class Runner {
      * @param ran gets how long the call took
      * @return a verdict for each, in the same order
      */
+    @SuppressWarnings("CatchingUnchecked")
     public List<Verdict> run(BatchHandler handler, List<? extends Run> runs, LongConsumer ran) {
-        return inItsClassLoader(handler, () -> handle(handler, runs, ran));
+        try {
+            return inItsClassLoader(handler, () -> handle(handler, runs, ran));
+        } catch (Throwable e) { // The worker must go on.
+            return runs.stream().map(run -> unexpected(run, e)).toList();
+        }
     }
 
     @SuppressWarnings("CatchingUnchecked")
@@ -103,11 +119,15 @@ public final class Runner {
         var verdicts = new ArrayList<@Nullable Verdict>(runs.size());
         var items = new ArrayList<BatchHandler.Item>(runs.size());
         for (Run run : runs) {
-            BatchHandler.Item item = new BatchHandler.Item(run.work(), run);
-            Verdict early = isStopped(run) ? stopped(run) : beforeTheCall(handler, run, item.work());
-            verdicts.add(early);
-            if (early == null) {
-                items.add(item);
+            try {
+                BatchHandler.Item item = new BatchHandler.Item(run.work(), run);
+                Verdict early = isStopped(run) ? stopped(run) : beforeTheCall(handler, run, item.work());
+                verdicts.add(early);
+                if (early == null) {
+                    items.add(item);
+                }
+            } catch (Throwable e) { // The others of the call go on.
+                verdicts.add(unexpected(run, e));
             }
         }
         Map<WorkId, Outcome> outcomes = Map.of();
@@ -232,6 +252,15 @@ public final class Runner {
         return afterStop(run, null, null);
     }
 
+    /** Returns the verdict as {@link #stopped} does, without asking the handler. */
+    public Verdict stoppedByPolicy(Run run) {
+        if (run.stopReason() != Stop.TIMEOUT) {
+            return stopped(run);
+        }
+        Throwable error = timeout(run);
+        return again(run, failure(run, error), policyAfter(run, error), null);
+    }
+
     private Verdict afterStop(Run run, @Nullable Outcome outcome, @Nullable Throwable error) {
         return switch (run.stopReason()) {
             case CANCEL -> Verdict.Finish.cancelled();
@@ -246,10 +275,14 @@ public final class Runner {
     }
 
     private Verdict timedOut(Run run) {
-        var error = new WorkTimeoutException(
-                "the handler ran longer than " + run.settings().timeout());
+        WorkTimeoutException error = timeout(run);
         run.tellBreaker(error);
         return failed(run, run.work(), error);
+    }
+
+    private static WorkTimeoutException timeout(Run run) {
+        return new WorkTimeoutException(
+                "the handler ran longer than " + run.settings().timeout());
     }
 
     private Verdict invalid(Run run, Throwable error) {
@@ -275,7 +308,16 @@ public final class Runner {
         if (decided != null) {
             return of(run, decided);
         }
-        return again(run, failure, run.settings().retry().after(error), null);
+        return again(run, failure, policyAfter(run, error), null);
+    }
+
+    @SuppressWarnings("CatchingUnchecked")
+    private static RetryPolicy policyAfter(Run run, Throwable error) {
+        try {
+            return run.settings().retry().after(error);
+        } catch (Throwable e) { // The error's own method failed.
+            return run.settings().retry();
+        }
     }
 
     /** Returns the verdict on a failed attempt. */

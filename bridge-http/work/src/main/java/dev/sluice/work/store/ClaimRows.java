@@ -7,6 +7,7 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.Collection;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -68,29 +69,43 @@ public final class ClaimRows {
                 .execute();
     }
 
-    /** Deletes claims whose works are all done. Returns those that the owner still held. */
-    public Set<UUID> finish(Connection connection, Collection<UUID> ids, UUID owner) throws SQLException {
-        return ids.isEmpty() ? Set.of() : held(connection, "finish", ids, owner, null);
+    /**
+     * Deletes claims whose works are all done. Returns those that the owner still held, with the seqs that were done
+     * before.
+     */
+    public Map<UUID, Set<Long>> finish(Connection connection, Collection<UUID> ids, UUID owner) throws SQLException {
+        return ids.isEmpty()
+                ? Map.of()
+                : doneBefore(statements
+                        .on(connection, "finish")
+                        .setUuids("ids", ids, id -> id)
+                        .set("owner", owner));
     }
 
-    /** Notes works as done, as a multirange for each claim. Returns the claims that the owner still held. */
-    public Set<UUID> noteDone(Connection connection, Map<UUID, String> done, UUID owner) throws SQLException {
-        if (done.isEmpty()) {
-            return Set.of();
-        }
-        return new HashSet<>(statements
-                .on(connection, "note-done")
-                .setUuids("ids", done.keySet(), id -> id)
-                .setTexts("done", done.keySet(), done::get)
-                .set("owner", owner)
-                .list(row -> row.getObject("id", UUID.class)));
+    /**
+     * Notes works as done, as a multirange for each claim. Returns the claims that the owner still held, with the seqs
+     * that were done before.
+     */
+    public Map<UUID, Set<Long>> noteDone(Connection connection, Map<UUID, String> done, UUID owner)
+            throws SQLException {
+        return done.isEmpty()
+                ? Map.of()
+                : doneBefore(statements
+                        .on(connection, "note-done")
+                        .setUuids("ids", done.keySet(), id -> id)
+                        .setTexts("done", done.keySet(), done::get)
+                        .set("owner", owner));
+    }
+
+    private static Map<UUID, Set<Long>> doneBefore(BoundStatement statement) throws SQLException {
+        return limited(statement, null);
     }
 
     /** Like {@link #finish}, for claims whose works take room: adds what they took to {@code given}. */
-    public Set<UUID> finishLimited(Connection connection, Collection<UUID> ids, UUID owner, List<UsedRoom> given)
-            throws SQLException {
+    public Map<UUID, Set<Long>> finishLimited(
+            Connection connection, Collection<UUID> ids, UUID owner, List<UsedRoom> given) throws SQLException {
         if (ids.isEmpty()) {
-            return Set.of();
+            return Map.of();
         }
         return limited(
                 statements
@@ -101,10 +116,10 @@ public final class ClaimRows {
     }
 
     /** Like {@link #noteDone}, for claims whose works take room: adds what they took to {@code given}. */
-    public Set<UUID> noteDoneLimited(Connection connection, Map<UUID, String> done, UUID owner, List<UsedRoom> given)
-            throws SQLException {
+    public Map<UUID, Set<Long>> noteDoneLimited(
+            Connection connection, Map<UUID, String> done, UUID owner, List<UsedRoom> given) throws SQLException {
         if (done.isEmpty()) {
-            return Set.of();
+            return Map.of();
         }
         return limited(
                 statements
@@ -115,30 +130,30 @@ public final class ClaimRows {
                 given);
     }
 
-    private static Set<UUID> limited(BoundStatement statement, List<UsedRoom> given) throws SQLException {
-        return new HashSet<>(statement.list(row -> {
-            given.add(new UsedRoom(row.getLong("queue_id"), row.getString("limited"), row.getLong("works")));
-            return row.getObject("id", UUID.class);
-        }));
+    private static Map<UUID, Set<Long>> limited(BoundStatement statement, @Nullable List<UsedRoom> given)
+            throws SQLException {
+        var claims = new HashMap<UUID, Set<Long>>();
+        statement.forEach(row -> {
+            Long[] before = (Long[]) row.getArray("before").getArray();
+            claims.put(row.getObject("id", UUID.class), Set.of(before));
+            if (given != null) {
+                given.add(new UsedRoom(row.getLong("queue_id"), row.getString("limited"), row.getLong("works")));
+            }
+        });
+        return claims;
     }
 
     /** Renews leases. Returns the claims that the owner still holds. */
     public Set<UUID> renew(Connection connection, Collection<UUID> ids, UUID owner, Duration lease)
             throws SQLException {
-        return ids.isEmpty() ? Set.of() : held(connection, "renew", ids, owner, lease);
-    }
-
-    private Set<UUID> held(
-            Connection connection, String statement, Collection<UUID> ids, UUID owner, @Nullable Duration lease)
-            throws SQLException {
-        var bound = statements
-                .on(connection, statement)
-                .setUuids("ids", ids, id -> id)
-                .set("owner", owner);
-        if (lease != null) {
-            bound.set("lease_ms", lease.toMillis());
-        }
-        return new HashSet<>(bound.list(row -> row.getObject("id", UUID.class)));
+        return ids.isEmpty()
+                ? Set.of()
+                : new HashSet<>(statements
+                        .on(connection, "renew")
+                        .setUuids("ids", ids, id -> id)
+                        .set("owner", owner)
+                        .set("lease_ms", lease.toMillis())
+                        .list(row -> row.getObject("id", UUID.class)));
     }
 
     /** Gives claims back whose works have not begun. */

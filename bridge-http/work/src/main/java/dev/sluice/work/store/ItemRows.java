@@ -16,10 +16,12 @@ import java.time.Instant;
 import java.util.Collection;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /** The table {@code work_items}: works with a history. */
@@ -45,6 +47,7 @@ public final class ItemRows {
      * @param limited the name of the limits whose room it takes; null: it takes none
      * @param snoozed whether its last run ended with a snooze
      * @param errors the newest failures as they are stored; null: none
+     * @param lease id of the lease
      */
     public record Item(
             Message message,
@@ -55,20 +58,22 @@ public final class ItemRows {
             int crashes,
             long snoozes,
             boolean snoozed,
-            @Nullable String errors) {
+            @Nullable String errors,
+            UUID lease) {
         public Place place() {
             return new Place(message.partitionId(), message.seq());
         }
 
         /** Returns this item with room of limits. */
         public Item limited(String name) {
-            return new Item(message, lane, closes, name, attempts, crashes, snoozes, snoozed, errors);
+            return new Item(message, lane, closes, name, attempts, crashes, snoozes, snoozed, errors, lease);
         }
     }
 
     /**
      * A work that runs again later.
      *
+     * @param lease the lease of an item; null: a claim has the work
      * @param delay how long it waits, if {@code until} is null
      * @param until when it is due; null: after the delay
      * @param snoozed whether its last run ended with a snooze
@@ -76,6 +81,7 @@ public final class ItemRows {
      */
     public record Later(
             Place place,
+            @Nullable UUID lease,
             Duration delay,
             @Nullable Instant until,
             boolean closes,
@@ -88,12 +94,14 @@ public final class ItemRows {
     /**
      * A work that becomes a dead letter.
      *
+     * @param lease the lease of an item; null: a claim has the work
      * @param retries how often it was run after the first time
      * @param history its failures, as they are to be stored; null: none
      * @param report what its handler reported, as it is to be stored; null: nothing
      */
     public record Dead(
             Place place,
+            @Nullable UUID lease,
             String reason,
             int retries,
             @Nullable String history,
@@ -126,21 +134,53 @@ public final class ItemRows {
             @Nullable String headers,
             @Nullable String limited) {}
 
-    /** Makes items of works whose claims this transaction has noted as done. */
-    public void keep(Connection connection, long queueId, List<Later> works) throws SQLException {
-        if (!works.isEmpty()) {
-            later(statements.on(connection, "keep").set("queue", queueId), works)
-                    .setInts("lanes", works, later -> later.lane().number())
+    /**
+     * Makes items of works whose claims this transaction has noted as done.
+     *
+     * @param copies returns the message of a work, as it is to be stored; asked if the queue has it no longer
+     */
+    public void keep(Connection connection, long queueId, List<Later> works, Function<Place, Message> copies)
+            throws SQLException {
+        if (works.isEmpty()) {
+            return;
+        }
+        Set<Place> kept = places(later(statements.on(connection, "keep").set("queue", queueId), works)
+                .setInts("lanes", works, later -> later.lane().number()));
+        List<Later> gone =
+                works.stream().filter(each -> !kept.contains(each.place())).toList();
+        if (!gone.isEmpty()) {
+            List<Message> messages =
+                    gone.stream().map(each -> copies.apply(each.place())).toList();
+            copies(later(statements.on(connection, "keep-copies").set("queue", queueId), gone), messages)
+                    .setInts("lanes", gone, later -> later.lane().number())
                     .execute();
         }
     }
 
-    /** Ends the leases of items. Returns those that the owner still held. */
-    public Set<Place> putOff(Connection connection, List<Later> items, UUID owner) throws SQLException {
+    private static BoundStatement copies(BoundStatement statement, List<Message> messages) throws SQLException {
+        return statement
+                .setTexts("names", messages, Message::partition)
+                .setUuids("ids", messages, Message::id)
+                .setTexts("transaction_ids", messages, Message::transactionId)
+                .setTexts("payloads", messages, Message::payloadText)
+                .setTexts(
+                        "headers",
+                        messages,
+                        message -> message.headers().isEmpty()
+                                ? null
+                                : message.headers().json())
+                .setUuids("trace_ids", messages, Message::traceId)
+                .setTexts("producer_subs", messages, Message::producerSub)
+                .setTexts(
+                        "created_ats", messages, message -> message.createdAt().toString());
+    }
+
+    /** Ends the leases of items. Returns those that were still held. */
+    public Set<UUID> putOff(Connection connection, List<Later> items) throws SQLException {
         if (items.isEmpty()) {
             return Set.of();
         }
-        return places(later(statements.on(connection, "put-off").set("owner", owner), items));
+        return leases(later(statements.on(connection, "put-off"), items).setUuids("leases", items, Later::lease));
     }
 
     private static BoundStatement later(BoundStatement statement, List<Later> works) throws SQLException {
@@ -173,15 +213,15 @@ public final class ItemRows {
      *
      * @param limits most items of each lane, by number
      */
-    public List<Item> claim(Connection connection, Queue queue, long[] limits, UUID owner, Duration lease)
-            throws SQLException {
+    public List<Item> claim(Connection connection, Queue queue, long[] limits, Holder holder) throws SQLException {
         return statements
                 .on(connection, "claim")
                 .set("queue", queue.id())
                 .set("limits", limits)
                 .set("alone", ALONE)
-                .set("owner", owner)
-                .set("lease_ms", lease.toMillis())
+                .set("owner", holder.owner())
+                .set("lease_ms", holder.lease().toMillis())
+                .setUuids("held", holder.held(), id -> id)
                 .list(row -> item(row, queue.name()));
     }
 
@@ -190,8 +230,7 @@ public final class ItemRows {
      *
      * @param limited the name of the limits whose room they take; null: they take none
      */
-    public List<Item> claim(
-            Connection connection, Queue queue, int limit, UUID owner, Duration lease, @Nullable String limited)
+    public List<Item> claim(Connection connection, Queue queue, int limit, Holder holder, @Nullable String limited)
             throws SQLException {
         return statements
                 .on(connection, "claim-any")
@@ -199,26 +238,35 @@ public final class ItemRows {
                 .set("queue", queue.id())
                 .set("limit", limit)
                 .set("alone", ALONE)
-                .set("owner", owner)
-                .set("lease_ms", lease.toMillis())
+                .set("owner", holder.owner())
+                .set("lease_ms", holder.lease().toMillis())
+                .setUuids("held", holder.held(), id -> id)
                 .list(row -> item(row, queue.name()));
     }
 
     /** Leases one item that is due and must run alone. */
-    public Optional<Item> claimAlone(Connection connection, Queue queue, UUID owner, Duration lease)
-            throws SQLException {
+    public Optional<Item> claimAlone(Connection connection, Queue queue, Holder holder) throws SQLException {
         return statements
                 .on(connection, "claim-alone")
                 .set("limited", (String) null)
                 .set("queue", queue.id())
                 .set("alone", ALONE)
-                .set("owner", owner)
-                .set("lease_ms", lease.toMillis())
+                .set("owner", holder.owner())
+                .set("lease_ms", holder.lease().toMillis())
+                .setUuids("held", holder.held(), id -> id)
                 .first(row -> item(row, queue.name()));
     }
 
     /** The queue of a type. */
     public record Queue(String name, long id) {}
+
+    /**
+     * An engine that leases items.
+     *
+     * @param lease for how long
+     * @param held the leases that it holds: it lives, also if they have ended
+     */
+    public record Holder(UUID owner, Duration lease, Collection<UUID> held) {}
 
     static Item item(ResultSet row, String queue) throws SQLException {
         Instant createdAt = Objects.requireNonNull(Rows.instant(row, "created_at"));
@@ -243,46 +291,63 @@ public final class ItemRows {
                 row.getInt("crashes"),
                 row.getLong("snoozes"),
                 row.getBoolean("snoozed"),
-                row.getString("errors"));
+                row.getString("errors"),
+                row.getObject("lease_id", UUID.class));
     }
 
-    /** Deletes items that are done. Returns those that the owner still held. */
-    public Set<Place> finish(Connection connection, Collection<Place> items, UUID owner) throws SQLException {
+    /** Deletes items that are done, given by their leases. Returns the leases that were still held. */
+    public Set<UUID> finish(Connection connection, Map<UUID, Place> items) throws SQLException {
+        return items.isEmpty() ? Set.of() : leases(leased(statements.on(connection, "finish"), items));
+    }
+
+    /** Renews leases of items. Returns those that are still held. */
+    public Set<UUID> renew(Connection connection, Map<UUID, Place> items, Duration lease) throws SQLException {
         return items.isEmpty()
                 ? Set.of()
-                : places(ofPlaces(statements.on(connection, "finish"), items).set("owner", owner));
+                : leases(leased(statements.on(connection, "renew"), items).set("lease_ms", lease.toMillis()));
     }
 
-    /** Renews leases. Returns the items that the owner still holds. */
-    public Set<Place> renew(Connection connection, Collection<Place> items, UUID owner, Duration lease)
-            throws SQLException {
-        return items.isEmpty()
-                ? Set.of()
-                : places(ofPlaces(statements.on(connection, "renew"), items)
-                        .set("owner", owner)
-                        .set("lease_ms", lease.toMillis()));
+    private static BoundStatement leased(BoundStatement statement, Map<UUID, Place> items) throws SQLException {
+        return statement
+                .set("partitions", items.values(), Place::partitionId)
+                .set("seqs", items.values(), Place::seq)
+                .setUuids("leases", items.keySet(), lease -> lease);
     }
 
-    private static BoundStatement ofPlaces(BoundStatement statement, Collection<Place> places) throws SQLException {
-        return statement.set("partitions", places, Place::partitionId).set("seqs", places, Place::seq);
+    private static Set<UUID> leases(BoundStatement statement) throws SQLException {
+        return new HashSet<>(statement.list(row -> row.getObject("lease_id", UUID.class)));
     }
 
     private static Set<Place> places(BoundStatement statement) throws SQLException {
         return new HashSet<>(statement.list(row -> new Place(row.getLong("partition_id"), row.getLong("seq"))));
     }
 
-    /** Moves items to the dead letters. Returns those that the owner still held. */
-    public Set<Place> bury(Connection connection, List<Dead> items, UUID owner) throws SQLException {
+    /** Moves items to the dead letters. Returns the leases that were still held. */
+    public Set<UUID> bury(Connection connection, List<Dead> items) throws SQLException {
         if (items.isEmpty()) {
             return Set.of();
         }
-        return places(dead(statements.on(connection, "bury").set("owner", owner), items));
+        return leases(dead(statements.on(connection, "bury"), items).setUuids("leases", items, Dead::lease));
     }
 
-    /** Copies works to the dead letters whose claims this transaction has noted as done. */
-    public void buryClaimed(Connection connection, long queueId, List<Dead> works) throws SQLException {
-        if (!works.isEmpty()) {
-            dead(statements.on(connection, "bury-claimed").set("queue", queueId), works)
+    /**
+     * Copies works to the dead letters whose claims this transaction has noted as done.
+     *
+     * @param copies returns the message of a work, as it is to be stored; asked if the queue has it no longer
+     */
+    public void buryClaimed(Connection connection, long queueId, List<Dead> works, Function<Place, Message> copies)
+            throws SQLException {
+        if (works.isEmpty()) {
+            return;
+        }
+        Set<Place> buried =
+                places(dead(statements.on(connection, "bury-claimed").set("queue", queueId), works));
+        List<Dead> gone =
+                works.stream().filter(each -> !buried.contains(each.place())).toList();
+        if (!gone.isEmpty()) {
+            List<Message> messages =
+                    gone.stream().map(each -> copies.apply(each.place())).toList();
+            copies(dead(statements.on(connection, "bury-copies").set("queue", queueId), gone), messages)
                     .execute();
         }
     }

@@ -1,15 +1,14 @@
 package dev.sluice.work.store;
 
 import dev.sluice.queue.sql.Statements;
+import dev.sluice.work.store.ItemRows.Holder;
 import dev.sluice.work.store.ItemRows.Item;
 import dev.sluice.work.store.ItemRows.Queue;
 import dev.sluice.work.store.LimitRows.UsedRoom;
 import java.sql.Connection;
 import java.sql.SQLException;
-import java.time.Duration;
 import java.util.Collection;
 import java.util.List;
-import java.util.UUID;
 
 /**
  * The table {@code work_lines}, and the works of {@code work_items} that wait in lines. A line has the works of a limit
@@ -137,15 +136,15 @@ public final class LineRows {
     }
 
     /** Leases the first items of lines. They take room of their lines. */
-    public List<Item> claimItems(Connection connection, Queue queue, List<Most> lines, UUID owner, Duration lease)
+    public List<Item> claimItems(Connection connection, Queue queue, List<Most> lines, Holder holder)
             throws SQLException {
         return statements
                 .on(connection, "claim-items")
                 .set("queue", queue.id())
                 .setTexts("names", lines, Most::name)
                 .setInts("most", lines, Most::most)
-                .set("owner", owner)
-                .set("lease_ms", lease.toMillis())
+                .set("owner", holder.owner())
+                .set("lease_ms", holder.lease().toMillis())
                 .list(row -> ItemRows.item(row, queue.name()));
     }
 

@@ -26,9 +26,15 @@ public final class ProgressRows {
      * A report to be stored.
      *
      * @param claim the claim that has the work; null: it is an item
+     * @param lease the lease of an item; null: a claim has the work, or the transaction has ended the lease
      * @param report as it is to be stored
      */
-    public record NewReport(Of work, Place place, @Nullable UUID claim, String report) {}
+    public record NewReport(
+            Of work,
+            Place place,
+            @Nullable UUID claim,
+            @Nullable UUID lease,
+            String report) {}
 
     /** Stores reports of works whose outcomes this transaction stores. */
     public void put(Connection connection, List<NewReport> reports) throws SQLException {
@@ -43,6 +49,7 @@ public final class ProgressRows {
                 .setUuids("claims", reports, NewReport::claim)
                 .set("partitions", reports, each -> each.place().partitionId())
                 .set("seqs", reports, each -> each.place().seq())
+                .setUuids("leases", reports, NewReport::lease)
                 .set("owner", owner)
                 .execute();
     }

@@ -9,22 +9,37 @@ from unnest(:ids::uuid[], :queues::bigint[], :partitions::bigint[], :firsts::big
   as taken (id, queue_id, partition_id, first_seq, last_seq, done, closes, limited);
 
 -- name: finish
--- Deletes claims whose works are all done. Returns those that this engine still held.
-delete from sluice.work_claims c where c.id = any ( :ids::uuid[]) and c.owner = :owner returning c.id;
+-- Deletes claims whose works are all done. Returns those that this engine still held, with the seqs that were done before.
+delete from sluice.work_claims c where c.id = any ( :ids::uuid[]) and c.owner = :owner
+returning c.id, array(
+  select seq from unnest(c.done) as done cross join lateral generate_series(lower(done), upper(done) - 1) as seq
+) as before;
 
 -- name: note-done
--- Notes works that are done. Returns the claims that this engine still held.
+-- Notes works that are done. Returns the claims that this engine still held, with the seqs that were done before.
+with held as materialized (
+  select c.id, c.done, noted.done::int8multirange as added
+  from unnest(:ids::uuid[], :done::text[]) as noted (id, done)
+  cross join lateral (
+    select c.id, c.done from sluice.work_claims c where c.id = noted.id and c.owner = :owner for no key update
+  ) c
+)
 update sluice.work_claims c
-set done = c.done + noted.done::int8multirange
-from unnest(:ids::uuid[], :done::text[]) as noted (id, done)
-where c.id = any (array[noted.id]) and c.owner = :owner
-returning c.id;
+set done = c.done + held.added
+from held
+where c.id = any (array[held.id])
+returning c.id, array(
+  select seq from unnest(held.done) as done cross join lateral generate_series(lower(done), upper(done) - 1) as seq
+) as before;
 
 -- name: finish-limited
 -- Like finish, for claims whose works take room. Returns how many of them were not done.
 delete from sluice.work_claims c
 where c.id = any ( :ids::uuid[]) and c.owner = :owner
 returning c.id, c.queue_id, c.limited,
+          array(
+            select seq from unnest(c.done) as done cross join lateral generate_series(lower(done), upper(done) - 1) as seq
+          ) as before,
           c.last_seq - c.first_seq + 1 - coalesce((select sum(upper(run) - lower(run)) from unnest(c.done) as run), 0)::bigint as works;
 
 -- name: note-done-limited
@@ -41,6 +56,9 @@ from (
 ) noted
 where c.id = any (array[noted.id])
 returning c.id, c.queue_id, c.limited,
+          array(
+            select seq from unnest(noted.before) as done cross join lateral generate_series(lower(done), upper(done) - 1) as seq
+          ) as before,
           coalesce((select sum(upper(run) - lower(run)) from unnest(noted.done - noted.before) as run), 0)::bigint as works;
 
 -- name: renew

@@ -2,7 +2,7 @@
 
 -- name: keep
 -- Makes items of works of claims, which this transaction has noted as done. If an item lets nothing of its partition
--- pass, it has the lane of the most urgent work that waits behind it.
+-- pass, it has the lane of the most urgent work that waits behind it. Returns them. The messages of the others are gone.
 insert into sluice.work_items
   (partition_id, seq, queue_id, partition_name, lane, message_id, transaction_id, payload, headers, trace_id, producer_sub,
    created_at, available_at, closes, attempts, crashes, snoozes, snoozed, errors)
@@ -25,6 +25,24 @@ cross join lateral (
 ) s
 cross join lateral (select (kept.seq - s.first_seq + 1)::integer as i) at
 where s.last_seq >= kept.seq and s.payloads[at.i] is not null
+on conflict (partition_id, seq) do nothing
+returning partition_id, seq;
+
+-- name: keep-copies
+-- Does the same for works whose messages are gone: of copies that the engine has.
+insert into sluice.work_items
+  (partition_id, seq, queue_id, partition_name, lane, message_id, transaction_id, payload, headers, trace_id, producer_sub,
+   created_at, available_at, closes, attempts, crashes, snoozes, snoozed, errors)
+select kept.partition_id, kept.seq, :queue, kept.name, kept.lane, kept.id, kept.transaction_id, kept.payload,
+       kept.headers, kept.trace_id, kept.producer_sub, kept.created_at,
+       coalesce(kept.until, clock_timestamp() + kept.delay_ms * interval '1 millisecond'), kept.closes, kept.attempts, 0,
+       kept.snoozes, kept.snoozed, kept.errors
+from unnest(:partitions::bigint[], :seqs::bigint[], :delays_ms::bigint[], :untils::timestamptz[], :closes::boolean[],
+            :attempts::integer[], :snoozes::bigint[], :snoozed::boolean[], :errors::text[], :lanes::integer[],
+            :names::text[], :ids::uuid[], :transaction_ids::text[], :payloads::text[], :headers::text[],
+            :trace_ids::uuid[], :producer_subs::text[], :created_ats::timestamptz[])
+  as kept (partition_id, seq, delay_ms, until, closes, attempts, snoozes, snoozed, errors, lane, name, id, transaction_id,
+           payload, headers, trace_id, producer_sub, created_at)
 on conflict (partition_id, seq) do nothing;
 
 -- name: due
@@ -40,7 +58,8 @@ from generate_series(0, 3) as priority (lane);
 
 -- name: claim
 -- Leases items that are due, at most :limits of each lane, longest due first. An item whose lease ended has one crash more. Leaves items
--- with :alone crashes out: claim-alone takes them.
+-- with :alone crashes out: claim-alone takes them. Leaves out
+-- what the caller holds: it lives.
 with ready as (
   select due.*
   from unnest(:limits::bigint[]) with ordinality as priority (works, number)
@@ -48,6 +67,7 @@ with ready as (
     select i.partition_id, i.seq from sluice.work_items i
     where i.queue_id = :queue and i.lane = priority.number - 1 and i.available_at <= now() and i.line is null
       and i.crashes + case when i.owner is null then 0 else 1 end < :alone
+      and not coalesce(i.lease_id = any ( :held::uuid[]), false)
     order by i.available_at
     limit priority.works
     for update skip locked
@@ -55,6 +75,7 @@ with ready as (
 )
 update sluice.work_items i
 set owner = :owner,
+    lease_id = gen_random_uuid(),
     available_at = clock_timestamp() + :lease_ms * interval '1 millisecond',
     crashes = i.crashes + case when i.owner is null then 0 else 1 end
 from ready
@@ -70,6 +91,7 @@ with ready as (
     select i.partition_id, i.seq from sluice.work_items i
     where i.queue_id = :queue and i.lane = priority.lane and i.available_at <= now() and i.line is null
       and i.crashes + case when i.owner is null then 0 else 1 end < :alone
+      and not coalesce(i.lease_id = any ( :held::uuid[]), false)
     order by i.available_at
     limit :limit
     for update skip locked
@@ -78,6 +100,7 @@ with ready as (
 )
 update sluice.work_items i
 set owner = :owner,
+    lease_id = gen_random_uuid(),
     limited = coalesce(i.limited, :limited),
     available_at = clock_timestamp() + :lease_ms * interval '1 millisecond',
     crashes = i.crashes + case when i.owner is null then 0 else 1 end
@@ -94,6 +117,7 @@ with ready as (
     select i.partition_id, i.seq from sluice.work_items i
     where i.queue_id = :queue and i.lane = priority.lane and i.available_at <= now() and i.line is null
       and i.crashes + case when i.owner is null then 0 else 1 end >= :alone
+      and not coalesce(i.lease_id = any ( :held::uuid[]), false)
     order by i.available_at
     limit 1
     for update skip locked
@@ -102,6 +126,7 @@ with ready as (
 )
 update sluice.work_items i
 set owner = :owner,
+    lease_id = gen_random_uuid(),
     limited = coalesce(i.limited, :limited),
     available_at = clock_timestamp() + :lease_ms * interval '1 millisecond',
     crashes = i.crashes + case when i.owner is null then 0 else 1 end
@@ -110,16 +135,17 @@ where i.partition_id = any (array[ready.partition_id]) and i.seq = ready.seq
 returning i.*;
 
 -- name: finish
--- Deletes items that are done. Returns those that this engine still held.
+-- Deletes items that are done. Returns the leases that were still held.
 delete from sluice.work_items i
-using unnest(:partitions::bigint[], :seqs::bigint[]) as done (partition_id, seq)
-where i.partition_id = any (array[done.partition_id]) and i.seq = done.seq and i.owner = :owner
-returning i.partition_id, i.seq;
+using unnest(:partitions::bigint[], :seqs::bigint[], :leases::uuid[]) as done (partition_id, seq, lease_id)
+where i.partition_id = any (array[done.partition_id]) and i.seq = done.seq and i.lease_id = done.lease_id
+returning i.lease_id;
 
 -- name: put-off
--- Ends the leases of items that run again later. Returns those that this engine still held.
+-- Ends the leases of items that run again later. Returns the leases that were still held.
 update sluice.work_items i
 set owner = null,
+    lease_id = null,
     limited = null,
     available_at = coalesce(later.until, clock_timestamp() + later.delay_ms * interval '1 millisecond'),
     closes = later.closes,
@@ -128,27 +154,27 @@ set owner = null,
     snoozed = later.snoozed,
     errors = later.errors
 from unnest(:partitions::bigint[], :seqs::bigint[], :delays_ms::bigint[], :untils::timestamptz[], :closes::boolean[],
-            :attempts::integer[], :snoozes::bigint[], :snoozed::boolean[], :errors::text[])
-  as later (partition_id, seq, delay_ms, until, closes, attempts, snoozes, snoozed, errors)
-where i.partition_id = any (array[later.partition_id]) and i.seq = later.seq and i.owner = :owner
-returning i.partition_id, i.seq;
+            :attempts::integer[], :snoozes::bigint[], :snoozed::boolean[], :errors::text[], :leases::uuid[])
+  as later (partition_id, seq, delay_ms, until, closes, attempts, snoozes, snoozed, errors, lease_id)
+where i.partition_id = any (array[later.partition_id]) and i.seq = later.seq and i.lease_id = later.lease_id
+returning later.lease_id;
 
 -- name: renew
--- Returns the items that this engine still holds.
+-- Returns the leases that are still held.
 update sluice.work_items i
 set available_at = clock_timestamp() + :lease_ms * interval '1 millisecond'
-from unnest(:partitions::bigint[], :seqs::bigint[]) as held (partition_id, seq)
-where i.partition_id = any (array[held.partition_id]) and i.seq = held.seq and i.owner = :owner
-returning i.partition_id, i.seq;
+from unnest(:partitions::bigint[], :seqs::bigint[], :leases::uuid[]) as held (partition_id, seq, lease_id)
+where i.partition_id = any (array[held.partition_id]) and i.seq = held.seq and i.lease_id = held.lease_id
+returning i.lease_id;
 
 -- name: bury
--- Moves items to the dead letters. Returns those that this engine still held.
+-- Moves items to the dead letters. Returns the leases that were still held.
 with dead as (
   delete from sluice.work_items i
   using unnest(:partitions::bigint[], :seqs::bigint[], :reasons::text[], :retries::integer[], :histories::text[],
-               :reports::text[], :shapes::text[], :shape_ids::bigint[])
-    as dead (partition_id, seq, reason, retries, history, progress, shape, shape_id)
-  where i.partition_id = any (array[dead.partition_id]) and i.seq = dead.seq and i.owner = :owner
+               :reports::text[], :shapes::text[], :shape_ids::bigint[], :leases::uuid[])
+    as dead (partition_id, seq, reason, retries, history, progress, shape, shape_id, lease_id)
+  where i.partition_id = any (array[dead.partition_id]) and i.seq = dead.seq and i.lease_id = dead.lease_id
   returning i.*, dead.reason, dead.retries, dead.history, dead.progress, dead.shape, dead.shape_id
 ), buried as (
   insert into sluice.dead_letters
@@ -158,10 +184,11 @@ with dead as (
          retries, created_at, headers, history, progress, lane, shape, shape_id
   from dead
 )
-select partition_id, seq from dead;
+select lease_id from dead;
 
 -- name: bury-claimed
--- Copies works of claims, which this transaction has noted as done, to the dead letters.
+-- Copies works of claims, which this transaction has noted as done, to the dead letters. Returns them. The messages of
+-- the others are gone.
 insert into sluice.dead_letters
   (queue_id, partition_id, partition_name, seq, group_name, message_id, transaction_id, payload, trace_id, producer_sub, error,
    retries, created_at, headers, history, progress, work_lane, error_shape, shape_id)
@@ -179,7 +206,24 @@ cross join lateral (
   limit 1
 ) s
 cross join lateral (select (dead.seq - s.first_seq + 1)::integer as i) at
-where s.last_seq >= dead.seq and s.payloads[at.i] is not null;
+where s.last_seq >= dead.seq and s.payloads[at.i] is not null
+returning partition_id, seq;
+
+-- name: bury-copies
+-- Does the same for works whose messages are gone: of copies that the engine has.
+insert into sluice.dead_letters
+  (queue_id, partition_id, partition_name, seq, group_name, message_id, transaction_id, payload, trace_id, producer_sub, error,
+   retries, created_at, headers, history, progress, work_lane, error_shape, shape_id)
+select :queue, dead.partition_id, dead.name, dead.seq, :group, dead.id, dead.transaction_id, dead.payload, dead.trace_id,
+       dead.producer_sub, dead.reason, dead.retries, dead.created_at, dead.headers, dead.history, dead.progress,
+       coalesce(p.lane, 2), dead.shape, dead.shape_id
+from unnest(:partitions::bigint[], :seqs::bigint[], :reasons::text[], :retries::integer[], :histories::text[],
+            :reports::text[], :shapes::text[], :shape_ids::bigint[], :names::text[], :ids::uuid[],
+            :transaction_ids::text[], :payloads::text[], :headers::text[], :trace_ids::uuid[], :producer_subs::text[],
+            :created_ats::timestamptz[])
+  as dead (partition_id, seq, reason, retries, history, progress, shape, shape_id, name, id, transaction_id, payload, headers,
+           trace_id, producer_sub, created_at)
+left join lateral (select p.lane from sluice.partitions p where p.id = dead.partition_id offset 0) p on true;
 
 -- name: look
 -- Returns whether items are due, whether one must run alone, whether there are claims of dead engines, after how many ms the next item or claim is

@@ -13,14 +13,15 @@ on conflict (queue_id, message_id) do update set report = excluded.report, updat
 -- before this transaction has ended.
 insert into sluice.work_progress (queue_id, message_id, report)
 select r.queue_id, r.message_id, r.report
-from unnest(:queues::bigint[], :ids::uuid[], :reports::text[], :claims::uuid[], :partitions::bigint[], :seqs::bigint[])
-  as r (queue_id, message_id, report, claim, partition_id, seq)
+from unnest(:queues::bigint[], :ids::uuid[], :reports::text[], :claims::uuid[], :partitions::bigint[], :seqs::bigint[],
+            :leases::uuid[])
+  as r (queue_id, message_id, report, claim, partition_id, seq, lease_id)
 left join lateral (
   select true as is_held from sluice.work_claims c where c.id = r.claim and c.owner = :owner for key share
 ) claimed on true
 left join lateral (
   select true as is_held from sluice.work_items i
-  where i.partition_id = r.partition_id and i.seq = r.seq and i.owner = :owner
+  where i.partition_id = r.partition_id and i.seq = r.seq and i.lease_id = r.lease_id
   for key share
 ) item on true
 where claimed.is_held or item.is_held

@@ -12,17 +12,22 @@ import dev.sluice.work.QueueFullException;
 import dev.sluice.work.RetryPolicy;
 import dev.sluice.work.Work;
 import dev.sluice.work.WorkBuffer;
+import dev.sluice.work.WorkId;
 import java.sql.Connection;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.UUID;
 import java.util.concurrent.Callable;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Consumer;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
@@ -220,6 +225,112 @@ class ControlTest extends WorkFixture {
         untilNothingIsLeft();
         assertThat(cancelled).isTrue();
         assertThat(count("dead_letters")).isZero();
+    }
+
+    @Test
+    void aWorkThatIsCancelledWhileItsHandlerIsInItsTimeoutDoesNotRunAgain() throws Exception {
+        var runs = new AtomicInteger();
+        var timedOut = new CountDownLatch(1);
+        var ends = new CountDownLatch(1);
+        WorkBuffer work = start(builder()
+                .interruptGrace(Duration.ofSeconds(20))
+                .pollInterval(Duration.ofMillis(50))
+                .handler(
+                        "cancel",
+                        (each, context) -> {
+                            runs.incrementAndGet();
+                            while (ends.getCount() > 0) {
+                                try {
+                                    ends.await();
+                                } catch (InterruptedException e) {
+                                    timedOut.countDown();
+                                }
+                            }
+                            return Outcome.done();
+                        },
+                        HandlerSettings.DEFAULT
+                                .timeout(Duration.ofMillis(100))
+                                .retry(RetryPolicy.ofWaits(Duration.ZERO))));
+        Enqueued enqueued = work.enqueue(Work.of("cancel", "1").idempotencyKey("k"));
+        assertThat(timedOut.await(30, TimeUnit.SECONDS)).isTrue();
+        work.cancel("cancel", enqueued.id());
+        untilRows("select count(*) from sluice.work_cancels", "0");
+        ends.countDown();
+        untilRows("select finished_at is not null from sluice.work_keys", "t");
+        untilNothingIsLeft();
+        assertThat(runs).hasValue(1);
+    }
+
+    /** Starts an engine whose only worker is busy and that has claimed {@code works} works ahead. */
+    private WorkBuffer withWorksAhead(CountDownLatch ends, List<String> ran, int works, Consumer<String> begins)
+            throws Exception {
+        WorkBuffer work = start(builder()
+                .concurrency(1)
+                .claimAhead(Duration.ofSeconds(2))
+                .pollInterval(Duration.ofMillis(50))
+                .handler("ahead", (each, context) -> {
+                    if (!ran.isEmpty()) {
+                        begins.accept(each.payloadText());
+                        ends.await();
+                    }
+                    ran.add(each.payloadText());
+                    return Outcome.done();
+                }));
+        work.enqueue(Work.of("ahead", "\"first\"")); // So that the engine knows how long a work takes.
+        until(() -> ran.size() == 1);
+        untilNothingIsLeft();
+        work.enqueue(IntStream.range(0, works)
+                .mapToObj(i -> Work.of("ahead", "" + i).idempotencyKey("k" + i))
+                .toList());
+        return work;
+    }
+
+    @Test
+    void whatWaitsInAnEngineIsGivenBackWhenItsWorkersAreBusyForLonger() throws Exception {
+        var ends = new CountDownLatch(1);
+        var ran = new CopyOnWriteArrayList<String>();
+        withWorksAhead(ends, ran, 6, begun -> {});
+        var elsewhere = new CopyOnWriteArrayList<String>();
+        start(builder().handler("ahead", (each, context) -> {
+            elsewhere.add(each.payloadText() + " attempt " + context.attempt() + " crashes " + context.crashes());
+            return Outcome.done();
+        }));
+        until(() -> ran.size() + elsewhere.size() >= 6);
+        ends.countDown();
+        untilNothingIsLeft();
+        assertThat(elsewhere).allMatch(each -> each.endsWith("attempt 1 crashes 0"));
+        assertThat(ran.size() + elsewhere.size()).isEqualTo(7);
+    }
+
+    @Test
+    void aCancelReachesAWorkThatWaitsInAnEngine() throws Exception {
+        var ends = new CountDownLatch(1);
+        var ran = new CopyOnWriteArrayList<String>();
+        var begun = new AtomicReference<String>();
+        WorkBuffer work = withWorksAhead(ends, ran, 2, begun::set);
+        untilRows("select sum(last_seq - first_seq + 1) from sluice.work_claims", "2");
+        String id = postgres.query("select message_id from sluice.work_keys where key = 'k1'")
+                .get(0);
+        work.cancel("ahead", new WorkId(UUID.fromString(id)));
+        untilRows("select finished_at is not null from sluice.work_keys where key = 'k1'", "t");
+        ends.countDown();
+        untilNothingIsLeft();
+        assertThat(ran).containsExactly("\"first\"", "0");
+    }
+
+    @Test
+    void aPauseReachesTheWorksThatWaitInAnEngine() throws Exception {
+        var ends = new CountDownLatch(1);
+        var ran = new CopyOnWriteArrayList<String>();
+        WorkBuffer work = withWorksAhead(ends, ran, 4, begun -> {});
+        untilRows("select sum(last_seq - first_seq + 1) from sluice.work_claims", "4");
+        work.pause("ahead");
+        untilRows("select count(*) from sluice.work_items where owner is null", "3");
+        ends.countDown();
+        until(() -> ran.size() == 2);
+        work.resume("ahead");
+        untilNothingIsLeft();
+        assertThat(ran).containsExactlyInAnyOrder("\"first\"", "0", "1", "2", "3");
     }
 
     @Test

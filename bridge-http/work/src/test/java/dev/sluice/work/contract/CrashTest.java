@@ -92,6 +92,29 @@ class CrashTest extends WorkFixture {
     }
 
     @Test
+    void aProcessThatIsStoppedForLongerThanItsLeaseAndContinuesRunsNothingTwice() throws Exception {
+        postgres.execute(DyingPool.TABLE);
+        WorkBuffer work = start(builder());
+        work.enqueue(IntStream.range(0, 4)
+                .mapToObj(i -> Work.of("deadly", "5000").idempotencyKey("k" + i))
+                .toList());
+        Process process = startPool(4, 3);
+        untilRows("select count(*) from runs", "4");
+        signal(process, "-STOP");
+        untilRows("select bool_and(lease_until < now() - interval '500 ms') from sluice.work_claims", "t");
+        signal(process, "-CONT");
+        untilRows("select count(*) from sluice.work_keys where finished_at is null", "0");
+        assertThat(postgres.query("select count(*), max(crashes) from runs")).containsExactly("4|0");
+    }
+
+    private static void signal(Process process, String signal) throws Exception {
+        assertThat(new ProcessBuilder("kill", signal, "" + process.pid())
+                        .start()
+                        .waitFor())
+                .isZero();
+    }
+
+    @Test
     void aStopOfAProcessCostsNothing() throws Exception {
         postgres.execute(DyingPool.TABLE);
         WorkBuffer work = start(builder());

@@ -102,15 +102,16 @@ class OutageTest extends WorkFixture {
             return false;
         };
         var leasedWhenAsked = new CopyOnWriteArrayList<String>();
-        WorkBuffer work = start(withLease(renewalHangs).lease(Duration.ofSeconds(4)).handler("a", (each, context) -> {
-            isAway.set(true);
-            try {
-                TimeUnit.MINUTES.sleep(5);
-            } catch (InterruptedException e) {
-                leasedWhenAsked.addAll(postgres.query("select lease_until > now() from sluice.work_claims"));
-            }
-            return Outcome.done();
-        }));
+        WorkBuffer work =
+                start(withLease(renewalHangs).lease(Duration.ofSeconds(4)).handler("a", (each, context) -> {
+                    isAway.set(true);
+                    try {
+                        TimeUnit.MINUTES.sleep(5);
+                    } catch (InterruptedException e) {
+                        leasedWhenAsked.addAll(postgres.query("select lease_until > now() from sluice.work_claims"));
+                    }
+                    return Outcome.done();
+                }));
         work.enqueue(Work.of("a", "1"));
         until(() -> !leasedWhenAsked.isEmpty());
         hangs.countDown();

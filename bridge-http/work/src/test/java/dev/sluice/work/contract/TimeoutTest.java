@@ -2,6 +2,8 @@ package dev.sluice.work.contract;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.sluice.work.Context;
+import dev.sluice.work.Handler;
 import dev.sluice.work.HandlerSettings;
 import dev.sluice.work.Outcome;
 import dev.sluice.work.RetryPolicy;
@@ -11,6 +13,7 @@ import dev.sluice.work.WorkTimeoutException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -110,6 +113,47 @@ class TimeoutTest extends WorkFixture {
         until(() -> others.get() == 3);
         untilNothingIsLeft();
         assertThat(count("dead_letters")).isEqualTo(1);
+    }
+
+    @Test
+    void anOnErrorThatHangsStopsNoTimeoutAndThePolicyDecides() throws Exception {
+        var ends = new CountDownLatch(1);
+        var interrupted = new CountDownLatch(1);
+        var asked = new CopyOnWriteArrayList<String>();
+        Handler stuck = new Handler() {
+            @Override
+            public Outcome handle(Work work, Context context) {
+                while (ends.getCount() > 0) {
+                    Thread.onSpinWait();
+                }
+                return Outcome.done();
+            }
+
+            @Override
+            public Outcome onError(Work work, Context context, Throwable error) {
+                asked.add(error.getClass().getSimpleName());
+                while (ends.getCount() > 0) {
+                    Thread.onSpinWait();
+                }
+                return Outcome.done();
+            }
+        };
+        Handler slow = (each, context) -> {
+            try {
+                TimeUnit.MINUTES.sleep(5);
+            } catch (InterruptedException e) {
+                interrupted.countDown();
+            }
+            return Outcome.done();
+        };
+        WorkBuffer work = start(builder().handler("stuck", stuck, SHORT).handler("slow", slow, SHORT));
+        work.enqueue(Work.of("stuck", "\"stuck\""));
+        until(() -> !asked.isEmpty());
+        work.enqueue(Work.of("slow", "\"slow\""));
+        assertThat(interrupted.await(30, TimeUnit.SECONDS)).isTrue();
+        untilRows("select payload from sluice.dead_letters order by payload", "\"slow\"", "\"stuck\"");
+        ends.countDown();
+        assertThat(asked).containsExactly("WorkTimeoutException");
     }
 
     @Test

@@ -51,9 +51,11 @@ class WorkFixture {
             producer.enqueue(
                     Stream.of(payloads).map(payload -> Work.of(type, payload)).toList());
             while (count("partitions") > 1) {
-                postgres.execute("delete from sluice.segments; delete from sluice.cursors; delete from sluice.partitions");
-                producer.enqueue(
-                        Stream.of(payloads).map(payload -> Work.of(type, payload)).toList());
+                postgres.execute(
+                        "delete from sluice.segments; delete from sluice.cursors; delete from sluice.partitions");
+                producer.enqueue(Stream.of(payloads)
+                        .map(payload -> Work.of(type, payload))
+                        .toList());
             }
         }
     }

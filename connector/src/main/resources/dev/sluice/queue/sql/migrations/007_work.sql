@@ -62,6 +62,7 @@ create table sluice.work_items (
   created_at      timestamptz not null,
   available_at    timestamptz not null,
   owner           uuid,
+  lease_id        uuid,
   limited         text,
   line            text,
   closes          boolean not null,
@@ -78,6 +79,7 @@ comment on column sluice.work_items.partition_id is 'The partition in which the 
 comment on column sluice.work_items.queue_id is 'sluice.queues.id. No foreign key, as in work_claims.';
 comment on column sluice.work_items.available_at is 'Past: may be claimed. Future with an owner: leased until then. Future without: not due.';
 comment on column sluice.work_items.owner is 'The engine that runs the work, or ran it when it died; null: none.';
+comment on column sluice.work_items.lease_id is 'A random id of the lease. A run names it, so a run of an earlier lease of the same engine changes nothing. Null: no lease.';
 comment on column sluice.work_items.limited is 'work_limits.name of the room that the work takes while it runs. Null: it takes none.';
 comment on column sluice.work_items.line is 'work_limits.name of the line in which the work waits for room. Null: it waits in none.';
 comment on column sluice.work_items.closes is 'Whether the cursor of its partition is not ready until the work is done.';

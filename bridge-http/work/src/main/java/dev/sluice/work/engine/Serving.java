@@ -1,0 +1,64 @@
+package dev.sluice.work.engine;
+
+import dev.sluice.queue.QueueException;
+import dev.sluice.work.store.TypeRows;
+import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
+import java.util.function.LongSupplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Keeps the types apart: a type whose works cannot be claimed rests for a while, and the others go on. The dispatcher
+ * uses it.
+ */
+final class Serving {
+    private static final Logger log = LoggerFactory.getLogger(Serving.class);
+
+    private static final long REST_NANOS = TimeUnit.SECONDS.toNanos(1);
+
+    private final EngineSettings settings;
+    private final LongSupplier nanos;
+
+    Serving(EngineSettings settings, LongSupplier nanos) {
+        this.settings = settings;
+        this.nanos = nanos;
+    }
+
+    /** Returns whether works of a type may be claimed here and now. */
+    boolean isOpen(HandledType type, TypeRows.State state) {
+        boolean lacksKey = state.isEncrypted() && !settings.cipher().hasKey();
+        if (type.lacksKey() != lacksKey) {
+            type.lacksKey(lacksKey);
+            if (lacksKey) {
+                log.error(
+                        "The queue of a type is encrypted and the engine has no key; it claims no works type={}",
+                        type.name());
+            }
+        }
+        return !state.isPaused() && !lacksKey && !type.rests(nanos.getAsLong());
+    }
+
+    /**
+     * Claims works of a type. If that fails, and PostgreSQL is not the reason, the type rests.
+     *
+     * @param claims returns whether there may be more at once
+     */
+    boolean claim(HandledType type, BooleanSupplier claims) {
+        try {
+            boolean isBusy = claims.getAsBoolean();
+            if (type.rest(null)) {
+                log.info("Works of a type are claimed again type={}", type.name());
+            }
+            return isBusy;
+        } catch (RuntimeException e) {
+            if (e instanceof QueueException failure && !failure.isAboutData()) {
+                throw e;
+            }
+            if (type.rest(nanos.getAsLong() + REST_NANOS)) {
+                log.error("Works of a type cannot be claimed; trying again every second type={}", type.name(), e);
+            }
+            return false;
+        }
+    }
+}
