@@ -11,6 +11,10 @@ import java.util.stream.LongStream;
 /** Fills a queue of works, and lets an engine run it dry. */
 final class Backlog {
     private static final int BATCH = 5_000;
+
+    /** Each program has a partition in a lane, which it chooses by chance. */
+    private static final int PROGRAMS = 40;
+
     private static final String TEXT = "abcdefghij0123456789".repeat(8);
 
     private final TestPostgres postgres;
@@ -24,13 +28,17 @@ final class Backlog {
         return Work.of(type, "{\"number\":" + number + ",\"text\":\"" + TEXT + "\"}");
     }
 
-    /** Enqueues works. Afterwards the database is in order: what is measured next pays for nothing of this. */
+    /** Enqueues works, one part after the other from programs of their own. */
     void fill(String type, long works) throws InterruptedException {
-        try (WorkBuffer producer = WorkBuffer.builder(postgres.dataSource()).start()) {
-            for (long from = 0; from < works; from += BATCH) {
-                producer.enqueue(LongStream.range(from, Math.min(works, from + BATCH))
-                        .mapToObj(number -> work(type, number).priority(PriorityLane.NORMAL))
-                        .toList());
+        for (int program = 0; program < PROGRAMS; program++) {
+            try (WorkBuffer producer =
+                    WorkBuffer.builder(postgres.dataSource()).listen(false).start()) {
+                long end = works * (program + 1) / PROGRAMS;
+                for (long from = works * program / PROGRAMS; from < end; from += BATCH) {
+                    producer.enqueue(LongStream.range(from, Math.min(end, from + BATCH))
+                            .mapToObj(number -> work(type, number).priority(PriorityLane.NORMAL))
+                            .toList());
+                }
             }
         }
     }
