@@ -4,10 +4,15 @@ import dev.sluice.queue.QueueException;
 import java.sql.Connection;
 import java.sql.DatabaseMetaData;
 import java.sql.SQLException;
+import java.sql.Savepoint;
 import java.sql.Statement;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.Deque;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.concurrent.TimeUnit;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import javax.sql.DataSource;
@@ -28,6 +33,10 @@ public final class QueueSchema {
     private static final int OLDEST_SERVER = 14;
 
     private static final String ENCODING = "UTF8";
+    /** How long an upgrade tries to lock the tables that it changes. */
+    private static final Duration LOCK_WAIT = Duration.ofSeconds(2);
+
+    private static final String LOCK_NOT_AVAILABLE = "55P03";
 
     /** Files in {@code migrations/}, in order; the number of a migration is its place in this list. */
     private static final List<String> FILES = List.of(
@@ -229,12 +238,8 @@ public final class QueueSchema {
             return;
         }
         Statements statements = statements(schema);
-        statements.on(connection, "limit-statement").execute();
-        String names = tables.stream()
-                .map(table -> Statements.quoted(schema) + "." + Statements.quoted(table))
-                .collect(Collectors.joining(", "));
         try {
-            new BoundStatement(connection, statements.get("lock-tables").with("tables", names)).execute();
+            lock(connection, statements, schema, new ArrayDeque<>(tables));
         } catch (SQLException e) {
             throw new QueueException(
                     "schema " + schema + " stays at version " + found + ": other transactions use the tables "
@@ -242,7 +247,40 @@ public final class QueueSchema {
                             + migrations.get(found).file() + " changes",
                     e);
         }
-        statements.on(connection, "reset-statement-limit").execute();
+    }
+
+    /**
+     * Locks tables together. Waits for one table only, and holds no lock meanwhile, because other transactions lock the
+     * tables in orders of their own. If a further table is in use, releases all, and waits for that one.
+     */
+    private static void lock(Connection connection, Statements statements, String schema, Deque<String> tables)
+            throws SQLException {
+        long until = System.nanoTime() + LOCK_WAIT.toNanos();
+        while (true) {
+            Savepoint free = connection.setSavepoint();
+            statements
+                    .on(connection, "limit-statement")
+                    .set("limit", Math.max(1, TimeUnit.NANOSECONDS.toMillis(until - System.nanoTime())) + "ms")
+                    .run();
+            String locking = tables.getFirst();
+            try {
+                for (String table : tables) {
+                    locking = table;
+                    String name = Statements.quoted(schema) + "." + Statements.quoted(table);
+                    String statement = table.equals(tables.getFirst()) ? "lock-table" : "lock-further-table";
+                    new BoundStatement(connection, statements.get(statement).with("table", name)).execute();
+                }
+                statements.on(connection, "reset-statement-limit").execute();
+                return;
+            } catch (SQLException e) {
+                connection.rollback(free);
+                if (!LOCK_NOT_AVAILABLE.equals(e.getSQLState()) || System.nanoTime() - until > 0) {
+                    throw e;
+                }
+                tables.remove(locking);
+                tables.addFirst(locking);
+            }
+        }
     }
 
     private static void run(Connection connection, Migration migration, String schema, int found) throws SQLException {

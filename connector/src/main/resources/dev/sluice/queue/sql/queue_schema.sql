@@ -28,13 +28,13 @@ select coalesce(max(version), 0) as version from sluice.migrations;
 set local lock_timeout = '2s';
 
 -- name: limit-statement
--- The limit of a lock counts for each table, this one for all of them together.
-set local statement_timeout = '2s';
+select set_config('statement_timeout', :limit, true);
 
--- name: lock-tables
--- Takes all locks before the first change. It holds those that it has while it waits for the next one, so the limits of
--- the statement and of a lock bound how long other transactions wait for an upgrade that cannot begin.
-lock table {tables} in access exclusive mode;
+-- name: lock-table
+lock table {table} in access exclusive mode;
+
+-- name: lock-further-table
+lock table {table} in access exclusive mode nowait;
 
 -- name: reset-statement-limit
 set local statement_timeout to default;

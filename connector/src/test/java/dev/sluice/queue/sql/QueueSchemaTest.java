@@ -208,6 +208,7 @@ class QueueSchemaTest {
                         + " and c.reloptions::text like '%autovacuum_vacuum_scale_factor%' order by c.relname"))
                 .containsExactly(
                         "cursors",
+                        "dead_letters",
                         "deletions",
                         "parked",
                         "partitions",
@@ -217,6 +218,7 @@ class QueueSchemaTest {
                         "stream_state",
                         "work_claims",
                         "work_items",
+                        "work_latest",
                         "work_limits",
                         "work_lines",
                         "work_outbox");
@@ -226,12 +228,14 @@ class QueueSchemaTest {
                                         + " where c.relnamespace = 'sluice'::regnamespace and option like 'fillfactor=%' order by c.relname"))
                 .containsExactly(
                         "cursors|fillfactor=60",
+                        "dead_letter_jobs|fillfactor=70",
                         "minute_counters|fillfactor=80",
                         "partitions|fillfactor=50",
                         "sink_offsets|fillfactor=50",
                         "stream_state|fillfactor=80",
                         "work_claims|fillfactor=80",
                         "work_items|fillfactor=80",
+                        "work_latest|fillfactor=80",
                         "work_limits|fillfactor=60");
     }
 
