@@ -3,7 +3,6 @@ package dev.sluice.bridge.e2e;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.sluice.bridge.work.PluginJars;
@@ -68,7 +67,10 @@ class WorkExampleTest {
         Map<String, Path> entries = files(classes).stream()
                 .collect(Collectors.toMap(file -> classes.relativize(file).toString(), file -> file));
         PluginJars.jar(folder.resolve("orders-plugin-1.0.0.jar"), entries);
-        for (Class<?> library : List.of(ObjectMapper.class, JsonFactory.class, JsonProperty.class)) {
+        for (Class<?> library : List.of(
+                ObjectMapper.class,
+                JsonFactory.class,
+                Class.forName("com.fasterxml.jackson.annotation.JsonProperty"))) {
             Path jar = Path.of(
                     library.getProtectionDomain().getCodeSource().getLocation().toURI());
             Files.copy(jar, folder.resolve(jar.getFileName()));

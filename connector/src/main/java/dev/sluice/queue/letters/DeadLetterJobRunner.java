@@ -132,6 +132,7 @@ public final class DeadLetterJobRunner implements AutoCloseable {
         if (held.size() < MAX_JOBS) {
             for (DeadLetterJob job : jobs.claim(owner, lease, MAX_JOBS - held.size())) {
                 log.info("Runs a job on dead letters job={} action={} letters={}", job.id(), action(job), job.total());
+                held.removeIf(each -> each.job.id() == job.id()); // Its lease had ended. What is stored counts.
                 held.add(new Held(job, nanos.getAsLong()));
             }
         }

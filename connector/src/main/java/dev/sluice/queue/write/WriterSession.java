@@ -32,6 +32,11 @@ public final class WriterSession implements AutoCloseable {
     /** How often a transaction starts again because a partition was deleted under it. */
     private static final int MAX_RESTARTS = 5;
 
+    /** How often a transaction runs again after PostgreSQL has ended it to resolve a deadlock. */
+    private static final int MAX_DEADLOCKS = 3;
+
+    private static final String DEADLOCK_DETECTED = "40P01";
+
     private final DataSource dataSource;
     private final Outcomes outcomes;
     private final Statements statements;
@@ -82,7 +87,7 @@ public final class WriterSession implements AutoCloseable {
      */
     public <T> T run(String what, Work<T> work) {
         for (int restart = 0; restart <= MAX_RESTARTS; restart++) {
-            Ending<T> ending = runOnce(what, work);
+            Ending<T> ending = runAgainAfterDeadlocks(what, work);
             if (ending instanceof Ending.Commit<T> committed) {
                 return committed.result();
             }
@@ -94,6 +99,18 @@ public final class WriterSession implements AutoCloseable {
                 what + ": partitions were deleted " + MAX_RESTARTS + " times during the attempt",
                 QueueException.OBJECT_NOT_IN_PREREQUISITE_STATE,
                 null);
+    }
+
+    private <T> Ending<T> runAgainAfterDeadlocks(String what, Work<T> work) {
+        for (int deadlocks = 0; ; deadlocks++) {
+            try {
+                return runOnce(what, work);
+            } catch (QueueException e) {
+                if (deadlocks == MAX_DEADLOCKS || !DEADLOCK_DETECTED.equals(e.sqlState())) {
+                    throw e;
+                }
+            }
+        }
     }
 
     private <T> Ending<T> runOnce(String what, Work<T> work) {

@@ -414,8 +414,8 @@ final class Claims {
         if (state.hasLines() && !state.usesLines()) {
             tables.transactions().repeat(what, connection -> limited.leaveLines(connection, state));
         }
-        ItemRows.Look look =
-                tables.transactions().run(what, connection -> tables.items().look(connection, state.queueId()));
+        ItemRows.Look look = tables.transactions()
+                .run(what, connection -> tables.items().look(connection, state.queueId(), holder()));
         if (!look.areExpired()) {
             return look;
         }

@@ -123,7 +123,7 @@ final class LimitedClaims {
 
         /** Gives back the room of items whose engines died. */
         private int endExpired() throws SQLException {
-            List<UsedRoom> ended = tables.lines().endExpired(connection, state.queueId(), LINED);
+            List<UsedRoom> ended = tables.lines().endExpired(connection, state.queueId(), LINED, holder.get());
             tables.limits().giveBack(connection, ended);
             return ended.size();
         }
@@ -185,7 +185,7 @@ final class LimitedClaims {
             }
             more = wantsItems;
             for (int round = 0; more && round < LINING_ROUNDS; round++) {
-                List<DueItem> due = tables.lines().dueItems(connection, state.queueId(), LINED);
+                List<DueItem> due = tables.lines().dueItems(connection, state.queueId(), LINED, holder.get());
                 List<ItemInLine> lined = due.stream()
                         .map(each -> new ItemInLine(each.place(), Types.line(each.partition())))
                         .toList();

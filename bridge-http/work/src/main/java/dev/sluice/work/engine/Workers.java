@@ -123,7 +123,7 @@ final class Workers {
         for (List<Begun> call = take(List.of()); !call.isEmpty(); call = take(call)) {
             running.addAll(call);
             run(call);
-            if (!running.removeAll(call)) {
+            if (!ends(call)) {
                 synchronized (this) {
                     stuck--;
                 }
@@ -213,6 +213,15 @@ final class Workers {
         type.runningWorks -= call.size();
     }
 
+    /** Notes that a call runs no more. Returns false if that was noted before: one caller gets true. */
+    private boolean ends(List<Begun> call) {
+        boolean isFirst = running.remove(call.get(0));
+        if (isFirst) {
+            running.removeAll(call);
+        }
+        return isFirst;
+    }
+
     /**
      * Replaces the worker of a handler that ignores its interrupt, unless too many were replaced.
      *
@@ -221,7 +230,7 @@ final class Workers {
     List<Begun> replace(Begun begun) {
         List<Begun> call = begun.call();
         synchronized (this) {
-            if (stuck >= maxStuck || !running.removeAll(call)) {
+            if (stuck >= maxStuck || !ends(call)) {
                 return List.of();
             }
             stuck++;

@@ -367,12 +367,13 @@ public final class ItemRows {
                 .set("shape_ids", shapes, ErrorShape::id);
     }
 
-    /** Looks what is due in a queue. */
-    public Look look(Connection connection, long queueId) throws SQLException {
+    /** Looks what is due in a queue, without the leases that the caller still has. */
+    public Look look(Connection connection, long queueId, Holder holder) throws SQLException {
         return statements
                 .on(connection, "look")
                 .set("queue", queueId)
                 .set("alone", ALONE)
+                .setUuids("held", holder.held(), id -> id)
                 .first(row -> new Look(
                         row.getBoolean("are_due"),
                         row.getBoolean("is_alone_due"),

@@ -104,21 +104,24 @@ public final class LineRows {
     }
 
     /** Ends the leases of at most {@code limit} items with room whose engines died. Returns that room. */
-    public List<UsedRoom> endExpired(Connection connection, long queueId, int limit) throws SQLException {
+    public List<UsedRoom> endExpired(Connection connection, long queueId, int limit, Holder holder)
+            throws SQLException {
         return statements
                 .on(connection, "end-expired")
                 .set("queue", queueId)
                 .set("limit", limit)
+                .setUuids("held", holder.held(), id -> id)
                 .list(row -> new UsedRoom(queueId, row.getString("name"), 1));
     }
 
     /** Locks at most {@code limit} items that are due and in no line, without those that must run alone. */
-    public List<DueItem> dueItems(Connection connection, long queueId, int limit) throws SQLException {
+    public List<DueItem> dueItems(Connection connection, long queueId, int limit, Holder holder) throws SQLException {
         return statements
                 .on(connection, "due-items")
                 .set("queue", queueId)
                 .set("alone", ItemRows.ALONE)
                 .set("limit", limit)
+                .setUuids("held", holder.held(), id -> id)
                 .list(row -> new DueItem(
                         new Place(row.getLong("partition_id"), row.getLong("seq")), row.getString("partition_name")));
     }

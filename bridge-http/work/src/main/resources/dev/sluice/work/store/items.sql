@@ -231,7 +231,8 @@ left join lateral (select p.lane from sluice.partitions p where p.id = dead.part
 select coalesce(bool_or(due.at <= now()), false) as are_due,
        exists (select from sluice.work_items i
                where i.queue_id = :queue and i.available_at <= now() and i.crashes > 0
-                 and i.crashes + case when i.owner is null then 0 else 1 end >= :alone) as is_alone_due,
+                 and i.crashes + case when i.owner is null then 0 else 1 end >= :alone
+                 and not coalesce(i.lease_id = any (:held::uuid[]), false)) as is_alone_due,
        exists (select from sluice.work_claims c where c.queue_id = :queue and c.lease_until <= now()) as are_expired,
        (extract(epoch from least(
          min(due.at) filter (where due.at > now()),
@@ -245,6 +246,7 @@ from generate_series(0, 3) as priority (lane)
 left join lateral (
   (select i.available_at as at from sluice.work_items i
    where i.queue_id = :queue and i.lane = priority.lane and i.available_at <= now() and i.line is null
+     and not coalesce(i.lease_id = any (:held::uuid[]), false)
    order by i.available_at limit 1)
   union all
   (select i.available_at as at from sluice.work_items i

@@ -38,12 +38,14 @@ where n.partition_id = any (array(
 returning n.partition_id;
 
 -- name: end-expired
--- Ends the leases of works with room that engines ran that died: each has one crash more. Returns the names of the room.
+-- Ends the leases of works with room that engines ran that died: each has one crash more. Leaves out the leases :held,
+-- which the caller still has. Returns the names of the room.
 update sluice.work_items i
-set owner = null, limited = null, crashes = i.crashes + 1
+set owner = null, lease_id = null, limited = null, crashes = i.crashes + 1
 from (
   select e.partition_id, e.seq, e.limited from sluice.work_items e
   where e.queue_id = :queue and e.limited is not null and e.available_at <= now()
+    and not coalesce(e.lease_id = any (:held::uuid[]), false)
   order by e.available_at
   limit :limit
   for update skip locked
@@ -52,13 +54,14 @@ where i.partition_id = any (array[e.partition_id]) and i.seq = e.seq
 returning e.limited as name;
 
 -- name: due-items
--- Locks works that are due, without those that must run alone.
+-- Locks works that are due, without those that must run alone, and without the leases :held, which the caller still has.
 select due.partition_id, due.seq, due.partition_name
 from generate_series(0, 3) as priority (lane)
 cross join lateral (
   select i.partition_id, i.seq, i.partition_name from sluice.work_items i
   where i.queue_id = :queue and i.lane = priority.lane and i.available_at <= now() and i.line is null
     and i.crashes + case when i.owner is null then 0 else 1 end < :alone
+    and not coalesce(i.lease_id = any (:held::uuid[]), false)
   order by i.available_at
   limit :limit
   for update skip locked
@@ -67,7 +70,7 @@ limit :limit;
 
 -- name: add-items
 update sluice.work_items i
-set line = added.name, crashes = i.crashes + case when i.owner is null then 0 else 1 end, owner = null
+set line = added.name, crashes = i.crashes + case when i.owner is null then 0 else 1 end, owner = null, lease_id = null
 from unnest(:partitions::bigint[], :seqs::bigint[], :names::text[]) as added (partition_id, seq, name)
 where i.partition_id = any (array[added.partition_id]) and i.seq = added.seq;
 
