@@ -16,6 +16,7 @@ import dev.sluice.work.KeyConflictException;
 import dev.sluice.work.Work;
 import dev.sluice.work.WorkEvent;
 import dev.sluice.work.WorkId;
+import dev.sluice.work.rules.HeldBack;
 import dev.sluice.work.rules.JsonText;
 import dev.sluice.work.rules.Types;
 import dev.sluice.work.store.KeyRows.NewKey;
@@ -80,6 +81,7 @@ final class Enqueuer {
 
     private final Map<String, TypeRows.State> states = new ConcurrentHashMap<>();
     private final LinkedBlockingQueue<Request> requests = new LinkedBlockingQueue<>();
+    private final HeldBack<Request> heldBack = new HeldBack<>(System::nanoTime);
     private final BiConsumer<Set<String>, WriterSession> written;
     private final Events events;
     private final Runnable scheduled;
@@ -91,7 +93,15 @@ final class Enqueuer {
     private long forgetsNanos = System.nanoTime();
 
     /** A call of enqueue. */
-    private record Request(List<Prepared> works, CompletableFuture<List<Enqueued>> result) {}
+    private record Request(List<Prepared> works, CompletableFuture<List<Enqueued>> result) {
+        boolean hasKeys() {
+            return works.stream().anyMatch(each -> each.key() != null);
+        }
+
+        void fail(Throwable reason) {
+            result.completeExceptionally(reason);
+        }
+    }
 
     /**
      * Makes an enqueuer that {@link #start} starts.
@@ -262,6 +272,7 @@ final class Enqueuer {
                 if (!batch.isEmpty()) {
                     write(batch);
                 }
+                tryHeldBack();
                 if (releasesDue) {
                     releasesDue = false;
                     Set<String> queues = releases.releaseDue(BATCH).queues();
@@ -275,6 +286,9 @@ final class Enqueuer {
                 pause();
             }
         }
+        heldBack.drain()
+                .forEach(each -> each.fail(new IllegalStateException("the work buffer was closed, and another"
+                        + " transaction that is still open has entered the idempotency key")));
         writer.close();
         releases.close();
     }
@@ -292,9 +306,12 @@ final class Enqueuer {
         var batch = new ArrayList<Request>();
         try {
             boolean watches = outboxUntilNanos - System.nanoTime() > 0;
-            Request first = requests.poll(watches ? OUTBOX_MS : IDLE_MS, TimeUnit.MILLISECONDS);
+            long longest = heldBack.waitMillis(watches ? OUTBOX_MS : IDLE_MS);
+            Request first = requests.poll(longest, TimeUnit.MILLISECONDS);
             if (first == null) {
-                writer.close();
+                if (longest == IDLE_MS) {
+                    writer.close();
+                }
                 return batch;
             }
             int works = 0;
@@ -313,20 +330,69 @@ final class Enqueuer {
     /** Writes requests together. If that fails because of what is in them, writes each by itself. */
     private void write(List<Request> batch) {
         try {
-            complete(
-                    batch,
-                    writeAll(batch.stream()
-                            .flatMap(each -> each.works().stream())
-                            .toList()));
-        } catch (RuntimeException e) {
+            if (tryWrite(batch)) {
+                return;
+            }
+            List<Request> keyless =
+                    batch.stream().filter(each -> !each.hasKeys()).toList();
+            heldBack.add(batch.stream().filter(Request::hasKeys).toList());
+            if (!keyless.isEmpty()) {
+                write(keyless);
+            }
+        } catch (RuntimeException | Error e) {
             boolean mayBeOfOne = e instanceof KeyConflictException
                     || (e instanceof QueueException failure && !failure.isTransient());
             if (batch.size() == 1 || !mayBeOfOne) {
-                batch.forEach(each -> each.result().completeExceptionally(e));
+                batch.forEach(each -> each.fail(e));
             } else {
                 batch.forEach(each -> write(List.of(each)));
             }
         }
+    }
+
+    /** Tries requests again that wait for a transaction of somebody else. One try, so that others wait no longer. */
+    private void tryHeldBack() {
+        HeldBack.Group<Request> group = heldBack.next();
+        if (group == null) {
+            return;
+        }
+        try {
+            if (!tryWrite(group.requests()) && heldBack.held(group)) {
+                group.requests().forEach(each -> each.fail(keyIsHeld(each)));
+            }
+        } catch (RuntimeException | Error e) {
+            write(group.requests()); // Finds out whose fault it is.
+        }
+    }
+
+    private static QueueException keyIsHeld(Request request) {
+        String keys = request.works().stream()
+                .filter(each -> each.key() != null)
+                .limit(3)
+                .map(each -> each.work().type() + "/" + each.work().idempotencyKey())
+                .collect(Collectors.joining(", "));
+        return new QueueException(
+                "could not enqueue: for " + HeldBack.LONGEST.toSeconds() + " s, a transaction that is still open has"
+                        + " held one of the idempotency keys " + keys,
+                IdempotencyKeys.LOCK_NOT_AVAILABLE,
+                null);
+    }
+
+    /** Writes requests. Returns false if transactions that are still open have entered some of their keys. */
+    private boolean tryWrite(List<Request> batch) {
+        List<Prepared> works =
+                batch.stream().flatMap(each -> each.works().stream()).toList();
+        WorkWriter.Written stored = writer.write(works);
+        if (stored == null) {
+            return false;
+        }
+        try {
+            tell(works, stored);
+        } catch (RuntimeException | Error e) { // The works are stored, so the callers must not learn of a failure.
+            log.warn("Works were enqueued, and not all were told of it", e);
+        }
+        complete(batch, stored.results());
+        return true;
     }
 
     private static void complete(List<Request> batch, List<Enqueued> results) {
@@ -338,9 +404,7 @@ final class Enqueuer {
         }
     }
 
-    /** Writes works in one transaction. */
-    private List<Enqueued> writeAll(List<Prepared> works) {
-        WorkWriter.Written stored = writer.write(works);
+    private void tell(List<Prepared> works, WorkWriter.Written stored) {
         List<Enqueued> results = stored.results();
         var queues = new HashSet<String>();
         works.forEach(each -> queues.add(each.message().queue()));
@@ -356,7 +420,6 @@ final class Enqueuer {
         if (stored.messages().stream().anyMatch(NewMessage::isScheduled)) {
             scheduled.run();
         }
-        return results;
     }
 
     private void tellEnqueued(String type, WorkId id, @Nullable WorkId replaced) {

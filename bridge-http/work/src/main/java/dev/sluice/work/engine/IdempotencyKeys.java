@@ -12,18 +12,24 @@ import dev.sluice.work.store.KeyRows.TakenKey;
 import java.security.MessageDigest;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.Set;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
 /** Enters the idempotency keys of works that are enqueued, and finds the works that have them already. */
 final class IdempotencyKeys {
+    /** How long an enqueue that others wait for waits for a key that another transaction has entered. */
+    private static final Duration WAIT = Duration.ofMillis(10);
+
+    static final String LOCK_NOT_AVAILABLE = "55P03";
+
     private final KeyRows rows;
     private final PayloadCipher cipher;
 
@@ -46,7 +52,7 @@ final class IdempotencyKeys {
 
     /**
      * Enters the keys of works. Returns, by key, the works that have it already; a work of the list that came before
-     * counts too.
+     * counts too. Waits for transactions that have entered some of the keys and have not ended.
      *
      * @throws KeyConflictException if the payloads differ
      */
@@ -57,11 +63,21 @@ final class IdempotencyKeys {
         }
         var first = new LinkedHashMap<QueueKey, Prepared>();
         works.forEach(each -> first.putIfAbsent(keyOf(each).key(), each));
-        Set<QueueKey> free = rows.claim(
-                connection, first.values().stream().map(IdempotencyKeys::keyOf).toList());
-        Map<QueueKey, TakenKey> taken = rows.find(
-                connection,
-                first.keySet().stream().filter(key -> !free.contains(key)).toList());
+        var free = new HashSet<QueueKey>();
+        var taken = new HashMap<QueueKey, TakenKey>();
+        List<NewKey> open = first.values().stream().map(IdempotencyKeys::keyOf).toList();
+        while (!open.isEmpty()) { // A key that another transaction has deleted meanwhile is neither free nor taken.
+            free.addAll(rows.claim(connection, open));
+            taken.putAll(rows.find(
+                    connection,
+                    open.stream()
+                            .map(NewKey::key)
+                            .filter(key -> !free.contains(key))
+                            .toList()));
+            open = open.stream()
+                    .filter(each -> !free.contains(each.key()) && !taken.containsKey(each.key()))
+                    .toList();
+        }
         var duplicates = new HashMap<QueueKey, Enqueued>();
         for (Prepared each : works) {
             NewKey key = keyOf(each);
@@ -81,6 +97,30 @@ final class IdempotencyKeys {
             }
         }
         return duplicates;
+    }
+
+    /**
+     * Enters the keys of works as {@link #claim} does, but does not wait for long for a transaction that has entered
+     * one of them and has not ended.
+     *
+     * @return null: such a transaction is still open, and the caller must roll back
+     */
+    @Nullable
+    Map<QueueKey, Enqueued> claimSoon(Connection connection, List<Prepared> works) throws SQLException {
+        if (works.stream().allMatch(each -> each.key() == null)) {
+            return Map.of();
+        }
+        String before = rows.limitWait(connection, WAIT);
+        try {
+            Map<QueueKey, Enqueued> duplicates = claim(connection, works);
+            rows.restoreWait(connection, before);
+            return duplicates;
+        } catch (SQLException e) {
+            if (LOCK_NOT_AVAILABLE.equals(e.getSQLState())) {
+                return null;
+            }
+            throw e;
+        }
     }
 
     private static NewKey keyOf(Prepared work) {

@@ -72,8 +72,10 @@ final class WorkWriter implements AutoCloseable {
     /**
      * Writes works in one transaction; again if PostgreSQL has ended it to resolve a deadlock.
      *
+     * @return null: a transaction that is still open has entered an idempotency key of them; nothing was stored
      * @throws KeyConflictException if a key belongs to a work with another payload; nothing was stored
      */
+    @Nullable
     Written write(List<Prepared> works) {
         for (int deadlocks = 0; true; deadlocks++) {
             try {
@@ -92,9 +94,11 @@ final class WorkWriter implements AutoCloseable {
     }
 
     /** What was written: the results of all works, and the messages of those that are stored. */
-    record Written(List<Enqueued> results, List<NewMessage> messages) {}
+    record Written(List<Enqueued> results, List<NewMessage> messages) {
+        private static final Written NONE = new Written(List.of(), List.of());
+    }
 
-    private Written writeOnce(List<Prepared> works) {
+    private @Nullable Written writeOnce(List<Prepared> works) {
         var conflict = new AtomicReference<@Nullable KeyConflictException>();
         Written written = session.run("could not enqueue " + works.size() + " works", transaction -> {
             var flush = new Flush(works.stream().map(Prepared::message).toList());
@@ -102,17 +106,20 @@ final class WorkWriter implements AutoCloseable {
                 return Ending.restart();
             }
             try {
-                return write(transaction, flush, works, keys.claim(transaction.connection(), works));
+                Map<QueueKey, Enqueued> duplicates = keys.claimSoon(transaction.connection(), works);
+                return duplicates == null
+                        ? Ending.rollBack(Written.NONE)
+                        : write(transaction, flush, works, duplicates);
             } catch (KeyConflictException e) {
                 conflict.set(e);
-                return Ending.rollBack(new Written(List.of(), List.of()));
+                return Ending.rollBack(Written.NONE);
             }
         });
         KeyConflictException found = conflict.get();
         if (found != null) {
             throw found;
         }
-        return written;
+        return written.results().isEmpty() ? null : written;
     }
 
     private Ending<Written> write(

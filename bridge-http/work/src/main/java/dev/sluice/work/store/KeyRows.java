@@ -58,10 +58,41 @@ public final class KeyRows {
             Duration window,
             @Nullable String result) {}
 
-    /** Enters keys, each once. Returns those that were free. */
+    /**
+     * Limits how long statements of the transaction wait for a lock.
+     *
+     * @return the limit that was set before, for {@link #restoreWait}
+     */
+    public String limitWait(Connection connection, Duration most) throws SQLException {
+        return statements
+                .on(connection, "limit-wait")
+                .set("wait", Long.toString(most.toMillis()))
+                .first(row -> row.getString("value"))
+                .orElse("0");
+    }
+
+    /** Puts a limit back. */
+    public void restoreWait(Connection connection, String before) throws SQLException {
+        statements.on(connection, "restore-wait").set("wait", before).run();
+    }
+
+    /**
+     * Enters keys, each once. Waits for transactions that have entered some of them and have not ended. Returns the
+     * keys that were free.
+     */
     public Set<QueueKey> claim(Connection connection, List<NewKey> keys) throws SQLException {
+        Set<QueueKey> free = enter(connection, "claim", keys);
+        List<NewKey> others =
+                keys.stream().filter(each -> !free.contains(each.key())).toList();
+        if (!others.isEmpty()) {
+            free.addAll(enter(connection, "take-over", others));
+        }
+        return free;
+    }
+
+    private Set<QueueKey> enter(Connection connection, String statement, List<NewKey> keys) throws SQLException {
         return new HashSet<>(statements
-                .on(connection, "claim")
+                .on(connection, statement)
                 .set("queues", keys, key -> key.key().queueId())
                 .setTexts("keys", keys, key -> key.key().key())
                 .setBytes("hashes", keys, NewKey::payloadHash)

@@ -1,16 +1,44 @@
 -- Statements of KeyRows: idempotency keys.
 
+-- name: limit-wait
+-- Limits how long the statements of the transaction wait for a lock. Returns the limit that was set before.
+with before as materialized (select current_setting('lock_timeout') as value)
+select before.value, set_config('lock_timeout', :wait, true) from before;
+
+-- name: restore-wait
+select set_config('lock_timeout', :wait, true);
+
 -- name: claim
--- Enters keys that are new or have expired, and returns them. If another transaction has entered a key and has not
--- ended, waits for it. The order of the keys is the order of the locks.
+-- Enters keys that are new, and returns them. Waits for a transaction that has entered one of them and has not ended.
+-- Does not lock a key that is taken: the transaction may be a program's own and stay open. The order of the keys is
+-- the order of the locks.
 insert into sluice.work_keys as k (queue_id, key, payload_hash, message_id)
 select wanted.queue_id, wanted.key, wanted.payload_hash, wanted.message_id
 from unnest(:queues::bigint[], :keys::text[], :hashes::bytea[], :ids::uuid[]) as wanted (queue_id, key, payload_hash, message_id)
 order by wanted.queue_id, wanted.key
-on conflict (queue_id, key) do update
-set payload_hash = excluded.payload_hash, message_id = excluded.message_id, created_at = clock_timestamp(), finished_at = null,
+on conflict (queue_id, key) do nothing
+returning k.queue_id, k.key;
+
+-- name: take-over
+-- Enters keys that have expired, and returns them. Locks no others.
+update sluice.work_keys k
+set payload_hash = expired.payload_hash, message_id = expired.message_id, created_at = clock_timestamp(), finished_at = null,
     expires_at = null, result = null
-where k.expires_at <= clock_timestamp()
+from (
+  select wanted.*
+  from (
+    select * from unnest(:queues::bigint[], :keys::text[], :hashes::bytea[], :ids::uuid[])
+      as wanted (queue_id, key, payload_hash, message_id)
+    order by wanted.queue_id, wanted.key
+  ) wanted
+  cross join lateral (
+    select from sluice.work_keys w
+    where w.queue_id = wanted.queue_id and w.key = wanted.key and coalesce(w.expires_at <= clock_timestamp(), false)
+    for update
+  ) w
+  offset 0
+) expired
+where k.queue_id = any (array[expired.queue_id]) and k.key = expired.key
 returning k.queue_id, k.key;
 
 -- name: find
@@ -21,14 +49,26 @@ cross join lateral (
 ) k;
 
 -- name: finish
--- Starts the windows of keys whose works are finished.
+-- Starts the windows of keys whose works are finished. The order of the keys is the order of the locks.
 update sluice.work_keys k
 set finished_at = clock_timestamp(),
     expires_at = clock_timestamp() + finished.window_ms * interval '1 millisecond',
     result = finished.result
-from unnest(:queues::bigint[], :keys::text[], :ids::uuid[], :windows_ms::bigint[], :results::text[])
-  as finished (queue_id, key, message_id, window_ms, result)
-where k.queue_id = any (array[finished.queue_id]) and k.key = finished.key and k.message_id = finished.message_id;
+from (
+  select finished.*
+  from (
+    select * from unnest(:queues::bigint[], :keys::text[], :ids::uuid[], :windows_ms::bigint[], :results::text[])
+      as finished (queue_id, key, message_id, window_ms, result)
+    order by finished.queue_id, finished.key
+  ) finished
+  cross join lateral (
+    select from sluice.work_keys w
+    where w.queue_id = finished.queue_id and w.key = finished.key and w.message_id = finished.message_id
+    for update
+  ) w
+  offset 0
+) finished
+where k.queue_id = any (array[finished.queue_id]) and k.key = finished.key;
 
 -- name: delete-expired
 -- Deletes at most :limit keys that may be used again.
