@@ -17,9 +17,10 @@ returning c.id, array(
 
 -- name: note-done
 -- Notes works that are done. Returns the claims that this engine still held, with the seqs that were done before.
+-- The order of ids is the order of the locks.
 with held as materialized (
   select c.id, c.done, noted.done::int8multirange as added
-  from unnest(:ids::uuid[], :done::text[]) as noted (id, done)
+  from (select * from unnest(:ids::uuid[], :done::text[]) as noted (id, done) order by noted.id) noted
   cross join lateral (
     select c.id, c.done from sluice.work_claims c where c.id = noted.id and c.owner = :owner for no key update
   ) c
@@ -48,7 +49,7 @@ update sluice.work_claims c
 set done = c.done + noted.done
 from (
   select w.id, noted.done::int8multirange as done, w.done as before
-  from unnest(:ids::uuid[], :done::text[]) as noted (id, done)
+  from (select * from unnest(:ids::uuid[], :done::text[]) as noted (id, done) order by noted.id) noted
   cross join lateral (
     select w.id, w.done from sluice.work_claims w where w.id = noted.id and w.owner = :owner for update
   ) w
@@ -62,10 +63,12 @@ returning c.id, c.queue_id, c.limited,
           coalesce((select sum(upper(run) - lower(run)) from unnest(noted.done - noted.before) as run), 0)::bigint as works;
 
 -- name: renew
--- Returns the claims that this engine still holds.
+-- Returns the claims that this engine still holds. The order of ids is the order of the locks.
 update sluice.work_claims c
 set lease_until = clock_timestamp() + :lease_ms * interval '1 millisecond'
-where c.id = any ( :ids::uuid[]) and c.owner = :owner
+where c.id = any (array(
+  select w.id from sluice.work_claims w where w.id = any ( :ids::uuid[]) and w.owner = :owner order by w.id for update
+))
 returning c.id;
 
 -- name: abandon
