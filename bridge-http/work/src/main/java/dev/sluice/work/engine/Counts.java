@@ -1,5 +1,6 @@
 package dev.sluice.work.engine;
 
+import dev.sluice.work.rules.Durations;
 import dev.sluice.work.run.Verdict;
 import java.util.List;
 import java.util.Set;

@@ -2,6 +2,7 @@ package dev.sluice.work.engine;
 
 import dev.sluice.work.WorkStats;
 import dev.sluice.work.WorkStats.OfWorks;
+import dev.sluice.work.rules.Durations;
 import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;

@@ -1,6 +1,5 @@
-package dev.sluice.work.engine;
+package dev.sluice.work.rules;
 
-import dev.sluice.work.rules.DurationClasses;
 import java.time.Duration;
 import java.util.concurrent.atomic.AtomicLongArray;
 import java.util.concurrent.atomic.LongAdder;
@@ -9,18 +8,18 @@ import java.util.concurrent.atomic.LongAdder;
  * Counts durations by their {@link DurationClasses}, in constant memory, so a quantile is at most 6.25 % too long. That
  * needs few lines, so the engine brings no library for it into the class path of a program.
  */
-final class Durations {
+public final class Durations {
     private final AtomicLongArray counts = new AtomicLongArray(DurationClasses.COUNT);
     private final LongAdder nanos = new LongAdder();
 
-    void add(long duration) {
+    public void add(long duration) {
         long value = Math.max(0, duration);
         counts.incrementAndGet(DurationClasses.of(value));
         nanos.add(value);
     }
 
     /** Adds what another object has counted. */
-    void addAll(Durations other) {
+    public void addAll(Durations other) {
         for (int i = 0; i < counts.length(); i++) {
             counts.addAndGet(i, other.counts.get(i));
         }
@@ -36,7 +35,7 @@ final class Durations {
     }
 
     /** Returns how many durations each class has. */
-    long[] snapshot() {
+    public long[] snapshot() {
         var copy = new long[counts.length()];
         for (int i = 0; i < copy.length; i++) {
             copy[i] = counts.get(i);
@@ -45,17 +44,17 @@ final class Durations {
     }
 
     /** Returns the sum of the durations. */
-    long nanos() {
+    public long nanos() {
         return nanos.sum();
     }
 
-    Duration average() {
+    public Duration average() {
         long count = count();
         return count == 0 ? Duration.ZERO : Duration.ofNanos(nanos.sum() / count);
     }
 
     /** Returns the duration that this part of all durations does not exceed; zero if there is none. */
-    Duration quantile(double part) {
+    public Duration quantile(double part) {
         long left = (long) Math.ceil(count() * part);
         for (int i = 0; left > 0 && i < counts.length(); i++) {
             left -= counts.get(i);
