@@ -224,20 +224,30 @@ public final class WorkBuffer implements AutoCloseable {
         return operations.close();
     }
 
-    /** Closes the buffer as {@link #closeAndReport} does, and logs what was left. */
+    /**
+     * Closes the buffer as {@link #closeAndReport} does, and logs what was left. If the thread is interrupted, before
+     * or meanwhile, does not wait for handlers any longer before it interrupts them, and leaves the thread interrupted.
+     */
     @Override
     public void close() {
-        try {
-            CloseReport left = closeAndReport();
-            if (left.givenBack() > 0 || left.stuck() > 0 || !left.isStored()) {
-                log.warn(
-                        "Closed the work buffer with works left; other engines run them again given_back={}"
-                                + " stuck={} stored={}",
-                        left.givenBack(),
-                        left.stuck(),
-                        left.isStored());
+        boolean isInterrupted = Thread.interrupted();
+        CloseReport left = null;
+        while (left == null) {
+            try {
+                left = isInterrupted ? operations.closeAtOnce() : operations.close();
+            } catch (InterruptedException e) {
+                isInterrupted = true;
             }
-        } catch (InterruptedException e) {
+        }
+        if (left.givenBack() > 0 || left.stuck() > 0 || !left.isStored()) {
+            log.warn(
+                    "Closed the work buffer with works left; other engines run them again given_back={}"
+                            + " stuck={} stored={}",
+                    left.givenBack(),
+                    left.stuck(),
+                    left.isStored());
+        }
+        if (isInterrupted) {
             Thread.currentThread().interrupt();
         }
     }

@@ -1,12 +1,9 @@
 package dev.sluice.work.engine;
 
-import dev.sluice.queue.sql.Transactions;
 import dev.sluice.work.CloseReport;
 import dev.sluice.work.WorkStats;
 import dev.sluice.work.run.Runner;
 import dev.sluice.work.run.Stop;
-import dev.sluice.work.store.Orphans;
-import dev.sluice.work.store.TypeRows;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -20,8 +17,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The running part of a {@link dev.sluice.work.WorkBuffer}: the workers, the dispatcher, and two threads that no
- * handler can starve. One renews leases, the other watches the handlers.
+ * The running part of a {@link dev.sluice.work.WorkBuffer}: the workers, the dispatcher, the housekeeping, and two
+ * threads that nothing can starve. One renews leases on a connection of its own, the other watches the handlers.
  */
 final class Engine {
     private static final Logger log = LoggerFactory.getLogger(Engine.class);
@@ -32,22 +29,14 @@ final class Engine {
     /** How long the end of the threads and the last outcomes may take after the handlers have ended. */
     private static final Duration LAST_WORDS = Duration.ofSeconds(5);
 
-    private static final Duration HOUSEKEEPING = Duration.ofMinutes(10);
-    /** How long a work waits for one that is gone before an engine looks, and how often it looks. */
-    private static final Duration FORGOTTEN = Duration.ofMinutes(1);
-
-    private static final int HOUSEKEEPING_ROWS = 1_000;
-
     private final EngineSettings settings;
     private final List<HandledType> types;
-    private final Tables tables;
-    private final Transactions housekeeping;
-    private final Orphans orphans;
     private final Workers workers;
     private final GivenUp undecided;
     private final Held held;
     private final MinuteCounts minuteCounts;
     private final Dispatcher dispatcher;
+    private final Housekeeping housekeeping;
     private final List<Thread> threads = new ArrayList<>();
     /** Works whose handlers ended because of the close and gave no outcome. */
     private final AtomicInteger givenBack = new AtomicInteger();
@@ -69,13 +58,10 @@ final class Engine {
             Runnable releaseDue) {
         this.settings = settings;
         this.types = types;
-        this.tables = tables;
-        this.housekeeping = new Transactions(dataSource);
-        this.orphans = new Orphans(settings.schema());
         var owner = UUID.randomUUID();
         var runner = new Runner(owner.toString());
         this.undecided = new GivenUp(runner, settings.interruptGrace(), this::ended, nanos);
-        this.held = new Held(tables, settings.lease(), owner, nanos);
+        this.held = new Held(dataSource, tables, settings, owner, nanos);
         this.minuteCounts = new MinuteCounts(tables, types, owner);
         var reports = new Reports(tables, settings, owner, events, nanos);
         this.workers = new Workers(settings, types, runner, events, this::ended, nanos);
@@ -91,6 +77,7 @@ final class Engine {
                         events,
                         nanos),
                 releaseDue);
+        this.housekeeping = new Housekeeping(dataSource, tables, settings, types, minuteCounts, dispatcher::lookAgain);
     }
 
     private void ended(Ended ended) {
@@ -108,7 +95,9 @@ final class Engine {
         }
         threads.add(WorkThreads.daemon("sluice-work-leases", this::renewLeases));
         threads.add(WorkThreads.daemon("sluice-work-watch", this::watch));
+        held.connect();
         threads.forEach(Thread::start);
+        housekeeping.start();
         dispatcher.start();
     }
 
@@ -117,87 +106,15 @@ final class Engine {
     }
 
     private void renewLeases() {
-        long nextHousekeeping = System.nanoTime();
-        long nextForgotten = System.nanoTime() + FORGOTTEN.toNanos();
-        long nextCounts = nextHousekeeping;
         while (!closed) {
             try {
                 held.renew();
-                if (System.nanoTime() - nextCounts >= 0) {
-                    nextCounts = System.nanoTime() + MinuteCounts.INTERVAL.toNanos();
-                    minuteCounts.store();
-                }
-                if (System.nanoTime() - nextHousekeeping >= 0) {
-                    nextHousekeeping = System.nanoTime() + HOUSEKEEPING.toNanos();
-                    keepHouse();
-                }
-                if (System.nanoTime() - nextForgotten >= 0) {
-                    nextForgotten = System.nanoTime() + FORGOTTEN.toNanos();
-                    releaseForgotten();
-                }
             } catch (RuntimeException | Error e) { // The thread must not die: the leases would end.
                 log.error("Could not renew the leases of works, trying again", e);
             }
-            pause(Math.min(held.interval().toMillis(), MinuteCounts.INTERVAL.toMillis()));
+            pause(held.interval().toMillis());
         }
-    }
-
-    /** Lets works run that wait for works which somebody has deleted. */
-    private void releaseForgotten() {
-        int released = tables.transactions()
-                .run(
-                        "could not look for works that wait for deleted ones",
-                        connection -> tables.latest().releaseForgotten(connection, FORGOTTEN, HOUSEKEEPING_ROWS));
-        if (released > 0) {
-            log.info("Released works that waited for deleted works works={}", released);
-            dispatcher.lookAgain();
-        }
-    }
-
-    /** Deletes what nothing needs any more. */
-    private void keepHouse() {
-        try {
-            String what = "could not delete old rows of works";
-            tables.transactions()
-                    .repeat(what, connection -> tables.keys().deleteExpired(connection, HOUSEKEEPING_ROWS));
-            tables.transactions().repeat(what, connection -> tables.latest().deleteOld(connection, HOUSEKEEPING_ROWS));
-            tables.transactions().repeat(what, connection -> tables.cancels().deleteOld(connection, HOUSEKEEPING_ROWS));
-            tables.transactions()
-                    .repeat(what, connection -> tables.progress().deleteOld(connection, HOUSEKEEPING_ROWS));
-            tables.transactions().repeat(what, connection -> tables.ends().deleteOld(connection, HOUSEKEEPING_ROWS));
-            tables.transactions().repeat(what, connection -> tables.counts().deleteOld(connection, HOUSEKEEPING_ROWS));
-            housekeeping.run(what, orphans::delete);
-            types.forEach(this::keepLimits);
-        } catch (RuntimeException e) {
-            log.warn("Could not delete old rows of works, trying again later reason={}", e.getMessage());
-        }
-    }
-
-    /** Corrects numbers of running works, which should never be wrong, and deletes keys that use nothing. */
-    private void keepLimits(HandledType type) {
-        TypeRows.State state = type.state();
-        if (state == null || !state.isLimited()) {
-            return;
-        }
-        String what = "could not keep the limits of type " + type.name();
-        int wrong =
-                tables.transactions().run(what, connection -> tables.limits().count(connection, state.queueId()));
-        if (wrong > 0) {
-            log.warn(
-                    "Corrected how many works run, by the works that engines hold type={} limits={}",
-                    type.name(),
-                    wrong);
-        }
-        tables.transactions()
-                .repeat(
-                        what,
-                        connection -> tables.limits()
-                                .deleteIdle(
-                                        connection,
-                                        state.queueId(),
-                                        state.queue(),
-                                        state.limits().ofEachKey(),
-                                        HOUSEKEEPING_ROWS));
+        held.close();
     }
 
     private void watch() {
@@ -233,14 +150,19 @@ final class Engine {
         }
     }
 
-    /** Lets the handlers end within the time of the settings, gives back what has not, and ends the threads. */
-    CloseReport close() throws InterruptedException {
+    /**
+     * Lets the handlers end, gives back what has not, and ends the threads. If the thread is interrupted meanwhile, a
+     * further call goes on.
+     *
+     * @param patience how long the handlers may take
+     */
+    CloseReport close(Duration patience) throws InterruptedException {
         if (types.isEmpty()) {
             return new CloseReport(0, 0, true);
         }
         dispatcher.stopClaiming(LAST_WORDS);
         giveBack(workers.withdraw());
-        awaitHandlers(System.nanoTime() + settings.closeTimeout().toNanos());
+        awaitHandlers(System.nanoTime() + patience.toNanos());
         giveBack(workers.withdraw());
         workers.running().forEach(begun -> begun.stop(Stop.CLOSE));
         awaitHandlers(System.nanoTime() + settings.interruptGrace().toNanos());
@@ -252,6 +174,7 @@ final class Engine {
             minuteCounts.store();
         }
         closed = true;
+        housekeeping.close(LAST_WORDS);
         workers.close();
         for (Thread thread : threads) {
             thread.interrupt();

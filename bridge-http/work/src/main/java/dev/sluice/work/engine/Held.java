@@ -1,6 +1,10 @@
 package dev.sluice.work.engine;
 
+import dev.sluice.queue.write.Ending;
+import dev.sluice.queue.write.QueueWriterConfig;
+import dev.sluice.queue.write.WriterSession;
 import dev.sluice.work.run.Stop;
+import dev.sluice.work.store.LentConnections;
 import dev.sluice.work.store.Place;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -17,6 +21,7 @@ import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.LongSupplier;
 import java.util.stream.Collectors;
+import javax.sql.DataSource;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -27,11 +32,14 @@ import org.slf4j.LoggerFactory;
  * <p>If another engine has taken a work over, or the lease may end because PostgreSQL does not answer, the handler is
  * asked to end: another engine may begin the work. What the handler returns is stored if the engine still holds the
  * work then; if the handler returns nothing, the work is given back.
+ *
+ * <p>The renewal keeps a connection of the pool for itself, so that handlers that use all others do not delay it.
  */
 final class Held {
     private static final Logger log = LoggerFactory.getLogger(Held.class);
 
     private final Tables tables;
+    private final WriterSession session;
     private final Duration lease;
     private final UUID owner;
     private final LongSupplier nanos;
@@ -42,9 +50,14 @@ final class Held {
     private long lastCheckNanos;
     private long waitsUntilNanos;
 
-    Held(Tables tables, Duration lease, UUID owner, LongSupplier nanos) {
+    Held(DataSource dataSource, Tables tables, EngineSettings settings, UUID owner, LongSupplier nanos) {
         this.tables = tables;
-        this.lease = lease;
+        QueueWriterConfig defaults = QueueWriterConfig.DEFAULTS;
+        this.session = new WriterSession(
+                new LentConnections(dataSource),
+                new QueueWriterConfig(
+                        settings.schema(), defaults.dedupWindow(), defaults.dedupMaxIds(), settings.cipher()));
+        this.lease = settings.lease();
         this.owner = owner;
         this.nanos = nanos;
         this.lastCheckNanos = nanos.getAsLong();
@@ -92,6 +105,16 @@ final class Held {
                 .collect(Collectors.toSet());
     }
 
+    /** Takes the connection. The thread that renews uses it from then on. */
+    void connect() {
+        session.run("could not take a connection for the renewal of leases", transaction -> Ending.rollBack(true));
+    }
+
+    /** Gives the connection back. Only the thread that renews. */
+    void close() {
+        session.close();
+    }
+
     /** Returns how long to wait before the next call of {@link #renew}. */
     Duration interval() {
         return lease.dividedBy(6);
@@ -108,8 +131,9 @@ final class Held {
             return;
         }
         try {
-            Set<Begun> kept = tables.transactions()
-                    .run("could not renew the leases of works", connection -> renew(connection, due));
+            Set<Begun> kept = session.run(
+                    "could not renew the leases of works",
+                    transaction -> Ending.commit(renew(transaction.connection(), due)));
             for (Begun work : due) {
                 if (kept.contains(work)) {
                     renewed.computeIfPresent(work, (key, since) -> now);

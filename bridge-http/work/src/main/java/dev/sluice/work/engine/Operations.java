@@ -447,15 +447,26 @@ public final class Operations {
         return (registered == null ? HandlerSettings.DEFAULT : registered.settings()).idempotencyWindow();
     }
 
-    /** Closes everything. A further call returns the same. */
-    public synchronized CloseReport close() throws InterruptedException {
+    /** Closes everything. A further call returns the same, or goes on after an interrupt. */
+    public CloseReport close() throws InterruptedException {
+        return close(settings.closeTimeout());
+    }
+
+    /** Closes everything as {@link #close()} does, but does not wait for handlers before it interrupts them. */
+    public CloseReport closeAtOnce() throws InterruptedException {
+        return close(Duration.ZERO);
+    }
+
+    private synchronized CloseReport close(Duration patience) throws InterruptedException {
+        room.close();
         if (report == null) {
-            report = engine.close();
+            CloseReport left = engine.close(patience);
             enqueuer.close(CLOSE);
             events.close(LISTENERS);
             if (wakeUps != null) {
                 wakeUps.close();
             }
+            report = left;
         }
         return report;
     }

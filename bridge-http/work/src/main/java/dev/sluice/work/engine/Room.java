@@ -23,6 +23,8 @@ final class Room {
     private final LongSupplier nanos;
     private final Map<String, Count> counts = new ConcurrentHashMap<>();
 
+    private volatile boolean closed;
+
     private record Count(long works, long atNanos) {}
 
     /**
@@ -45,15 +47,24 @@ final class Room {
      * @throws QueueFullException if there is none, unless this object blocks
      * @throws IllegalArgumentException if there can never be room for so many
      * @throws InterruptedException if the thread was interrupted while it waited
+     * @throws IllegalStateException if this object was closed
      */
     void take(String type, int works) throws InterruptedException {
         if (!blocks) {
             takeAtOnce(type, works);
             return;
         }
-        while (refusal(type, works) != null) {
+        while (!closed && refusal(type, works) != null) {
             Thread.sleep(PAUSE.toMillis());
         }
+        if (closed) {
+            throw new IllegalStateException("the work buffer is closed");
+        }
+    }
+
+    /** Ends all that wait for room. */
+    void close() {
+        closed = true;
     }
 
     /** Takes room as {@link #take} does, but never waits for it. */

@@ -9,7 +9,8 @@
  *              │          ▲    └──▶ Settlement                │
  *              │          └──────────── Ended ◀───────────────┘
  *              │          └──▶ Reports: what handlers report
- *              ├─▶ Held: renews leases
+ *              ├─▶ Held: renews leases, on a connection of its own
+ *              ├─▶ Housekeeping: deletes what is old, stores counts
  *              └─▶ Events: tells listeners, and EventQueue
  * </pre>
  */

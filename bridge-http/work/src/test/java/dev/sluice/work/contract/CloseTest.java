@@ -11,6 +11,7 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
@@ -81,5 +82,65 @@ class CloseTest extends WorkFixture {
         assertThat(report).isEqualTo(new CloseReport(1, 1, true));
         assertThat(postgres.query("select attempts, crashes, owner is null from sluice.work_items"))
                 .containsExactly("0|0|t");
+    }
+
+    @Test
+    void aCloseOfAnInterruptedThreadGivesTheWorksBackAtOnceAndLeavesTheThreadInterrupted() throws Exception {
+        var began = new CountDownLatch(1);
+        WorkBuffer work = start(builder().closeTimeout(Duration.ofMinutes(5)).handler("long", (each, context) -> {
+            began.countDown();
+            TimeUnit.MINUTES.sleep(5);
+            return Outcome.done();
+        }));
+        work.enqueue(Work.of("long", "1"));
+        assertThat(began.await(30, TimeUnit.SECONDS)).isTrue();
+        Thread.currentThread().interrupt();
+        work.close();
+        assertThat(Thread.interrupted()).isTrue();
+        assertThat(work.closeAndReport()).isEqualTo(new CloseReport(1, 0, true));
+        assertThat(postgres.query("select attempts, crashes, owner is null from sluice.work_items"))
+                .containsExactly("0|0|t");
+    }
+
+    @Test
+    void aThreadThatIsInterruptedWhileItClosesGivesTheWorksBackAtOnce() throws Exception {
+        var began = new CountDownLatch(1);
+        WorkBuffer work = start(builder().closeTimeout(Duration.ofMinutes(5)).handler("long", (each, context) -> {
+            began.countDown();
+            TimeUnit.MINUTES.sleep(5);
+            return Outcome.done();
+        }));
+        work.enqueue(Work.of("long", "1"));
+        assertThat(began.await(30, TimeUnit.SECONDS)).isTrue();
+        var isInterrupted = new AtomicBoolean();
+        var closing = new Thread(() -> {
+            work.close();
+            isInterrupted.set(Thread.currentThread().isInterrupted());
+        });
+        closing.start();
+        until(() -> closing.getState() == Thread.State.TIMED_WAITING);
+        closing.interrupt();
+        closing.join(30_000);
+        assertThat(isInterrupted).isTrue();
+        assertThat(work.closeAndReport()).isEqualTo(new CloseReport(1, 0, true));
+    }
+
+    @Test
+    void aCloseEndsThoseThatWaitForRoom() throws Exception {
+        WorkBuffer work = start(builder().maxQueueSize(1).blockWhenFull(true));
+        work.enqueue(Work.of("full", "1"));
+        var failure = new AtomicReference<Throwable>();
+        var waiting = new Thread(() -> {
+            try {
+                work.enqueue(Work.of("full", "2"));
+            } catch (InterruptedException | RuntimeException e) {
+                failure.set(e);
+            }
+        });
+        waiting.start();
+        until(() -> waiting.getState() == Thread.State.TIMED_WAITING);
+        work.close();
+        waiting.join(30_000);
+        assertThat(failure.get()).isInstanceOf(IllegalStateException.class).hasMessage("the work buffer is closed");
     }
 }

@@ -7,6 +7,7 @@ import dev.sluice.work.Work;
 import dev.sluice.work.WorkBuffer;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
+import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -24,19 +25,27 @@ class OutageTest extends WorkFixture {
 
     private final AtomicBoolean isAway = new AtomicBoolean();
 
+    /** Returns a pool that gives no connections while something fails, and whose connections run no statements. */
     private DataSource failing(BooleanSupplier fails) {
         DataSource real = postgres.dataSource();
-        return (DataSource) Proxy.newProxyInstance(
-                DataSource.class.getClassLoader(), new Class<?>[] {DataSource.class}, (proxy, method, args) -> {
-                    if (method.getName().equals("getConnection") && fails.getAsBoolean()) {
+        return failing(DataSource.class, real, "getConnection", fails);
+    }
+
+    private static <T> T failing(Class<T> type, T real, String fallible, BooleanSupplier fails) {
+        return type.cast(Proxy.newProxyInstance(
+                OutageTest.class.getClassLoader(), new Class<?>[] {type}, (proxy, method, args) -> {
+                    if (method.getName().equals(fallible) && fails.getAsBoolean()) {
                         throw new SQLException("away", "08001");
                     }
                     try {
-                        return method.invoke(real, args);
+                        Object result = method.invoke(real, args);
+                        return type == DataSource.class && result instanceof Connection connection
+                                ? failing(Connection.class, connection, "prepareStatement", fails)
+                                : result;
                     } catch (InvocationTargetException e) {
                         throw e.getTargetException();
                     }
-                });
+                }));
     }
 
     private WorkBuffer.Builder withLease(BooleanSupplier fails) {
