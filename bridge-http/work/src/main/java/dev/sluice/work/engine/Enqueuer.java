@@ -66,6 +66,8 @@ final class Enqueuer {
 
     private static final Duration OUTBOX_WATCH = Duration.ofSeconds(30);
 
+    private static final Duration LOG_EVERY = Duration.ofMinutes(1);
+
     /** How long a queue that was deleted may be used as if it were there. */
     private static final Duration FORGET = Duration.ofSeconds(5);
 
@@ -91,6 +93,7 @@ final class Enqueuer {
     private volatile long outboxUntilNanos = System.nanoTime();
     private long nextOutboxNanos = System.nanoTime();
     private long forgetsNanos = System.nanoTime();
+    private long nextLogNanos = System.nanoTime();
 
     /** A call of enqueue. */
     private record Request(List<Prepared> works, CompletableFuture<List<Enqueued>> result) {
@@ -282,8 +285,7 @@ final class Enqueuer {
                 moveOutbox();
                 forget();
             } catch (RuntimeException | Error e) { // The thread must not die: callers would wait for ever.
-                log.warn("Could not move works to their queues; trying again", e);
-                pause();
+                failed(e);
             }
         }
         heldBack.drain()
@@ -293,10 +295,17 @@ final class Enqueuer {
         releases.close();
     }
 
-    private static void pause() {
+    /** Tells of a failure, now and then, and lets the outbox rest until the next look. */
+    private void failed(Throwable e) {
+        long now = System.nanoTime();
+        nextOutboxNanos = now + settings.pollInterval().toNanos();
+        if (now - nextLogNanos >= 0) {
+            nextLogNanos = now + LOG_EVERY.toNanos();
+            log.warn("Could not move works to their queues; trying again", e);
+        }
         try {
             Thread.sleep(OUTBOX_MS);
-        } catch (InterruptedException e) {
+        } catch (InterruptedException interrupted) {
             Thread.currentThread().interrupt();
         }
     }
@@ -436,11 +445,10 @@ final class Enqueuer {
             return;
         }
         // A look costs less than a transaction of the writer.
-        boolean more = !tables.transactions()
+        boolean more = tables.transactions()
                 .run(
                         "could not look into the outbox",
-                        connection -> tables.outbox().peek(connection, 1))
-                .isEmpty();
+                        connection -> tables.outbox().waits(connection));
         while (more) {
             WorkWriter.Moved moved = writer.moveOutbox(BATCH);
             more = !moved.works().isEmpty();

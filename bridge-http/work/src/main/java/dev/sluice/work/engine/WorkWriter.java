@@ -3,6 +3,7 @@ package dev.sluice.work.engine;
 import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.PayloadCipher;
 import dev.sluice.queue.QueueException;
+import dev.sluice.queue.sql.OutcomeUnknownException;
 import dev.sluice.queue.write.Ending;
 import dev.sluice.queue.write.Flush;
 import dev.sluice.queue.write.QueueWriterConfig;
@@ -32,14 +33,21 @@ import java.util.function.Function;
 import java.util.stream.Collectors;
 import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The transactions that write works to their queues: those of callers, and those of the outbox. Owned by the thread of
  * {@link Enqueuer}.
  */
 final class WorkWriter implements AutoCloseable {
+    private static final Logger log = LoggerFactory.getLogger(WorkWriter.class);
+
     /** How often a transaction runs again after a deadlock. */
     private static final int MAX_DEADLOCKS = 3;
+
+    /** How long a work rests that cannot be moved from the outbox. */
+    private static final Duration REST = Duration.ofMinutes(1);
 
     private static final String DEADLOCK_DETECTED = "40P01";
 
@@ -171,9 +179,31 @@ final class WorkWriter implements AutoCloseable {
         static final Moved NONE = new Moved(List.of(), Map.of());
     }
 
-    /** Moves the first {@code limit} works from the outbox to their queues. */
+    /**
+     * Moves the first works from the outbox to their queues, at most {@code limit}. If one of them cannot be moved,
+     * moves those before it; if that one is the first, lets it rest and moves none.
+     */
     Moved moveOutbox(int limit) {
-        return session.run("could not move works from the outbox", transaction -> moveOutbox(transaction, limit));
+        try {
+            return session.run("could not move works from the outbox", transaction -> moveOutbox(transaction, limit));
+        } catch (RuntimeException e) {
+            boolean isOfDatabase = e instanceof QueueException failure && failure.isTransient();
+            if (isOfDatabase || e instanceof OutcomeUnknownException) {
+                throw e;
+            }
+            if (limit > 1) {
+                return moveOutbox(limit / 2);
+            }
+            session.run(
+                            "could not put off a work of the outbox",
+                            transaction -> Ending.commit(tables.outbox().letRest(transaction.connection(), REST)))
+                    .ifPresent(what -> log.warn(
+                            "Could not move a work from the outbox to its queue; trying again in {} s {}",
+                            REST.toSeconds(),
+                            what,
+                            e));
+            return Moved.NONE;
+        }
     }
 
     /** Finds the partitions of the works first, because that ends the transaction. */

@@ -12,6 +12,7 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
@@ -69,6 +70,22 @@ public final class OutboxRows {
                 .first(row -> row.getBoolean("locked"))
                 .orElse(false);
         return isLocked ? statements.on(connection, "take").set("limit", limit).list(OutboxRows::work) : List.of();
+    }
+
+    /** Lets the first work rest, which cannot be moved. Returns what it is, for a log line; empty: there is none. */
+    public Optional<String> letRest(Connection connection, Duration rest) throws SQLException {
+        return statements
+                .on(connection, "let-rest")
+                .set("rest_ms", rest.toMillis())
+                .first(row -> "id=" + row.getString("message_id") + " queue=" + row.getString("queue"));
+    }
+
+    /** Returns whether there are works to move. */
+    public boolean waits(Connection connection) throws SQLException {
+        return statements
+                .on(connection, "waits")
+                .first(row -> row.getBoolean("waits"))
+                .orElse(false);
     }
 
     /** Returns the first works of the table. */

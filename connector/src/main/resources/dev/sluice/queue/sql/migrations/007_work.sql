@@ -282,12 +282,14 @@ create table sluice.work_outbox (
   latest_key      text,
   quiet_ms        bigint,
   longest_ms      bigint,
-  enqueued_at     timestamptz not null default clock_timestamp()
+  enqueued_at     timestamptz not null default clock_timestamp(),
+  try_at          timestamptz
 );
 
 comment on table sluice.work_outbox is 'Works that programs enqueued in transactions of their own. Engines move them to their queues in the order of id.';
 comment on column sluice.work_outbox.payload is 'As in segments; encrypted if the queue is.';
 comment on column sluice.work_outbox.latest_key is 'A debounce key, or a conflation key if quiet_ms is null. Null: none.';
+comment on column sluice.work_outbox.try_at is 'When engines try again to move the work. Null: no engine has failed to.';
 comment on column sluice.work_outbox.lane is 'The lane in which the partition is created, if the work is the first of it.';
 
 -- Rows are deleted as fast as they are added.
