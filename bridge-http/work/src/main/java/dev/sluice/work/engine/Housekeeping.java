@@ -1,10 +1,14 @@
 package dev.sluice.work.engine;
 
 import dev.sluice.queue.sql.Transactions;
+import dev.sluice.work.rules.Types;
+import dev.sluice.work.store.KeyRows.HeldKey;
+import dev.sluice.work.store.KeyRows.QueueKey;
 import dev.sluice.work.store.Orphans;
 import dev.sluice.work.store.TypeRows;
 import java.time.Duration;
 import java.util.List;
+import java.util.stream.Collectors;
 import javax.sql.DataSource;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -23,6 +27,14 @@ final class Housekeeping {
 
     private static final int ROWS = 1_000;
 
+    /** How many pages of keys a round looks at. */
+    private static final int PAGES = 100;
+
+    /** Keys of a queue are not compared with its messages if more segments are left to do. */
+    private static final int MOST_SEGMENTS = 1_000;
+
+    private static final QueueKey FIRST = new QueueKey(0, "");
+
     private static final String WHAT = "could not delete old rows of works";
 
     private final Tables tables;
@@ -33,6 +45,7 @@ final class Housekeeping {
     private final Runnable released;
     private final Thread thread;
     private volatile boolean closed;
+    private QueueKey lastKey = FIRST;
     private long nextCountsNanos = System.nanoTime();
 
     /**
@@ -117,8 +130,37 @@ final class Housekeeping {
         repeat(WHAT, connection -> tables.progress().deleteOld(connection, ROWS));
         repeat(WHAT, connection -> tables.ends().deleteOld(connection, ROWS));
         repeat(WHAT, connection -> tables.counts().deleteOld(connection, ROWS));
+        deleteLostKeys();
         wholeTables.run(WHAT, orphans::delete);
         types.forEach(this::keepLimits);
+    }
+
+    /** Frees keys whose works were deleted with their messages. Looks at some pages of keys, further ones next time. */
+    private void deleteLostKeys() {
+        for (int page = 0; page < PAGES && !closed; page++) {
+            List<HeldKey> keys =
+                    tables.transactions().run(WHAT, connection -> tables.keys().page(connection, lastKey, ROWS));
+            keys.stream()
+                    .filter(HeldKey::isOld)
+                    .collect(Collectors.groupingBy(each -> each.key().queueId()))
+                    .forEach(this::deleteLostKeys);
+            storeCounts();
+            if (keys.size() < ROWS) {
+                lastKey = FIRST;
+                return;
+            }
+            lastKey = keys.get(keys.size() - 1).key();
+        }
+    }
+
+    private void deleteLostKeys(long queueId, List<HeldKey> keys) {
+        int deleted = tables.transactions()
+                .run(
+                        WHAT,
+                        connection -> tables.keys().deleteLost(connection, queueId, keys, Types.GROUP, MOST_SEGMENTS));
+        if (deleted > 0) {
+            log.info("Freed idempotency keys of works that were deleted before they ran keys={}", deleted);
+        }
     }
 
     /** Repeats a step until it finds nothing. Between two steps, does what must not wait. */

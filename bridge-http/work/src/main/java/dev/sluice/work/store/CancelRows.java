@@ -34,7 +34,10 @@ public final class CancelRows {
                 .list(row -> row.getObject("message_id", UUID.class)));
     }
 
-    /** Deletes at most {@code limit} requests that no engine has found within a week. Returns how many. */
+    /**
+     * Deletes at most {@code limit} requests that no engine has found within a week, unless their works wait for a
+     * retry or are scheduled. Returns how many.
+     */
     public int deleteOld(Connection connection, int limit) throws SQLException {
         return statements.on(connection, "delete-old").set("limit", limit).execute();
     }

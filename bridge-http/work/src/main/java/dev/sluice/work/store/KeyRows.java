@@ -132,6 +132,44 @@ public final class KeyRows {
         }
     }
 
+    /**
+     * A key of a page.
+     *
+     * @param isOld whether its work should have ended long ago
+     */
+    public record HeldKey(QueueKey key, UUID messageId, boolean isOld) {}
+
+    /** Returns at most {@code limit} keys behind one, in their order. */
+    public List<HeldKey> page(Connection connection, QueueKey after, int limit) throws SQLException {
+        return statements
+                .on(connection, "page")
+                .set("queue", after.queueId())
+                .set("key", after.key())
+                .set("limit", limit)
+                .list(row -> new HeldKey(
+                        new QueueKey(row.getLong("queue_id"), row.getString("key")),
+                        row.getObject("message_id", UUID.class),
+                        row.getBoolean("is_old")));
+    }
+
+    /**
+     * Deletes those of the keys of a queue whose works are in no table any more. Returns how many.
+     *
+     * @param group the group of the engines
+     * @param segments deletes nothing if the engines have more segments left to do
+     */
+    public int deleteLost(Connection connection, long queueId, List<HeldKey> keys, String group, int segments)
+            throws SQLException {
+        return statements
+                .on(connection, "delete-lost")
+                .set("queue", queueId)
+                .setTexts("keys", keys, each -> each.key().key())
+                .setUuids("ids", keys, HeldKey::messageId)
+                .set("group", group)
+                .set("segments", segments)
+                .execute();
+    }
+
     /** Deletes at most {@code limit} keys that may be used again. Returns how many. */
     public int deleteExpired(Connection connection, int limit) throws SQLException {
         return statements.on(connection, "delete-expired").set("limit", limit).execute();
