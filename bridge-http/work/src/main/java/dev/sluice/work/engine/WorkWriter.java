@@ -43,13 +43,8 @@ import org.slf4j.LoggerFactory;
 final class WorkWriter implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(WorkWriter.class);
 
-    /** How often a transaction runs again after a deadlock. */
-    private static final int MAX_DEADLOCKS = 3;
-
     /** How long a work rests that cannot be moved from the outbox. */
     private static final Duration REST = Duration.ofMinutes(1);
-
-    private static final String DEADLOCK_DETECTED = "40P01";
 
     private final Tables tables;
     private final PayloadCipher cipher;
@@ -77,25 +72,6 @@ final class WorkWriter implements AutoCloseable {
         this.session = new WriterSession(dataSource, config);
     }
 
-    /**
-     * Writes works in one transaction; again if PostgreSQL has ended it to resolve a deadlock.
-     *
-     * @return null: a transaction that is still open has entered an idempotency key of them; nothing was stored
-     * @throws KeyConflictException if a key belongs to a work with another payload; nothing was stored
-     */
-    @Nullable
-    Written write(List<Prepared> works) {
-        for (int deadlocks = 0; true; deadlocks++) {
-            try {
-                return writeOnce(works);
-            } catch (QueueException e) {
-                if (deadlocks == MAX_DEADLOCKS || !e.sqlState().equals(DEADLOCK_DETECTED)) {
-                    throw e;
-                }
-            }
-        }
-    }
-
     /** Returns the session, for transactions of the thread that writes. */
     WriterSession session() {
         return session;
@@ -106,7 +82,14 @@ final class WorkWriter implements AutoCloseable {
         private static final Written NONE = new Written(List.of(), List.of());
     }
 
-    private @Nullable Written writeOnce(List<Prepared> works) {
+    /**
+     * Writes works in one transaction.
+     *
+     * @return null: a transaction that is still open has entered an idempotency key of them; nothing was stored
+     * @throws KeyConflictException if a key belongs to a work with another payload; nothing was stored
+     */
+    @Nullable
+    Written write(List<Prepared> works) {
         var conflict = new AtomicReference<@Nullable KeyConflictException>();
         Written written = session.run("could not enqueue " + works.size() + " works", transaction -> {
             var flush = new Flush(works.stream().map(Prepared::message).toList());
