@@ -10,7 +10,7 @@ import java.util.Set;
  * @param total of all types
  * @param byType of each type
  * @param breakers the circuit breakers of each type, in this buffer
- * @param withoutKey the types of which this buffer claims no works, because their queues are encrypted and it has no
+ * @param withoutKey the types whose works this buffer does not claim, because their queues are encrypted and it has no
  *     key
  */
 public record WorkStats(

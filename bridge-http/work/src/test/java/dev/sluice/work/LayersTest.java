@@ -71,7 +71,8 @@ class LayersTest {
     @ArchTest
     static final ArchRule onlyTheEngineAndItsAdministrationUseTheTables = noClasses()
             .that()
-            .resideOutsideOfPackages("dev.sluice.work.engine", "dev.sluice.work.admin", "dev.sluice.work.store")
+            .resideOutsideOfPackages(
+                    "dev.sluice.work.engine", "dev.sluice.work.share", "dev.sluice.work.admin", "dev.sluice.work.store")
             .should()
             .dependOnClassesThat()
             .resideInAPackage("dev.sluice.work.store");

@@ -7,6 +7,7 @@ import dev.sluice.work.Hooks;
 import dev.sluice.work.LaneOrder;
 import dev.sluice.work.breaker.Breakers;
 import dev.sluice.work.rules.Types;
+import dev.sluice.work.share.LaneShares;
 import dev.sluice.work.store.ItemRows;
 import dev.sluice.work.store.TypeRows;
 import org.jspecify.annotations.Nullable;

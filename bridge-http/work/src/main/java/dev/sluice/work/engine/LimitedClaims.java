@@ -7,6 +7,8 @@ import dev.sluice.queue.PriorityLane;
 import dev.sluice.queue.read.Lining;
 import dev.sluice.queue.read.Taking.Taken;
 import dev.sluice.work.rules.Types;
+import dev.sluice.work.share.Allowance;
+import dev.sluice.work.share.Shares;
 import dev.sluice.work.store.ItemRows.Holder;
 import dev.sluice.work.store.ItemRows.Item;
 import dev.sluice.work.store.ItemRows.Later;

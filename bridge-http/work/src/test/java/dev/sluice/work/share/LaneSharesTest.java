@@ -1,4 +1,4 @@
-package dev.sluice.work.engine;
+package dev.sluice.work.share;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;

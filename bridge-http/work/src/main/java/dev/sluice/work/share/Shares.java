@@ -1,4 +1,4 @@
-package dev.sluice.work.engine;
+package dev.sluice.work.share;
 
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -8,7 +8,7 @@ import java.util.Map;
 import java.util.PriorityQueue;
 
 /** Shares works out to limit keys: one after the other to the key with the least turn. */
-final class Shares {
+public final class Shares {
     private Shares() {}
 
     private static final class Candidate {
@@ -32,7 +32,7 @@ final class Shares {
      * @param keys the keys with the least turns, in that order
      * @param works most works of all
      */
-    static Map<Allowance, Integer> of(List<Allowance> keys, int works) {
+    public static Map<Allowance, Integer> of(List<Allowance> keys, int works) {
         var all = new ArrayList<Candidate>();
         var next = new PriorityQueue<Candidate>(Comparator.comparingDouble(candidate -> candidate.turn));
         for (Allowance key : keys) {

@@ -1,4 +1,4 @@
-package dev.sluice.work.engine;
+package dev.sluice.work.share;
 
 import dev.sluice.queue.PriorityLane;
 import dev.sluice.work.LaneOrder;
@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Owned by the dispatcher.
  */
-final class LaneShares {
+public final class LaneShares {
     private static final int LANES = PriorityLane.values().length;
 
     /** Null: the order is strict. */
@@ -24,7 +24,7 @@ final class LaneShares {
     /** Whether the lane had works at the last claim. A hint: it decides how many cursors are locked at first. */
     private final boolean[] likely = new boolean[LANES];
 
-    LaneShares(LaneOrder order) {
+    public LaneShares(LaneOrder order) {
         this.weights = order.isStrict() ? null : new long[LANES];
         for (PriorityLane lane : PriorityLane.values()) {
             likely[lane.number()] = true;
@@ -40,7 +40,7 @@ final class LaneShares {
      *
      * @param works how many works are wanted
      */
-    long @Nullable [] cursors(int works) {
+    public long @Nullable [] cursors(int works) {
         long[] known = weights;
         if (known == null) {
             return null;
@@ -65,7 +65,7 @@ final class LaneShares {
      * @param available how many works each lane has
      * @return how many of each are claimed
      */
-    long[] divide(int room, long[] available) {
+    public long[] divide(int room, long[] available) {
         long[] rest = available.clone();
         for (int lane = 0; lane < LANES; lane++) {
             likely[lane] = available[lane] > 0;

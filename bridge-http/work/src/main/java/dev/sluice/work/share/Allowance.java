@@ -1,4 +1,4 @@
-package dev.sluice.work.engine;
+package dev.sluice.work.share;
 
 import dev.sluice.work.store.LimitRows.Change;
 import dev.sluice.work.store.LimitRows.Used;
@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
  * <p>A key also has a turn, which grows with each work by the inverse of its weight. The key with the least turn is
  * served next, so keys get works in the proportion of their weights.
  */
-final class Allowance {
+public final class Allowance {
     private static final double MILLIS_PER_SECOND = 1000;
 
     /** What sums of parts of tokens may be wrong by. */
@@ -35,7 +35,7 @@ final class Allowance {
      *
      * @param now the database's time in seconds
      */
-    Allowance(Used used, Rule rule, double now) {
+    public Allowance(Used used, Rule rule, double now) {
         this.name = used.name();
         this.rule = rule;
         this.running = used.running();
@@ -58,24 +58,24 @@ final class Allowance {
         return rule.rate() * MILLIS_PER_SECOND / rule.periodMs();
     }
 
-    String name() {
+    public String name() {
         return name;
     }
 
-    double turn() {
+    public double turn() {
         return turn;
     }
 
-    int weight() {
+    public int weight() {
         return rule.weight();
     }
 
-    int begun() {
+    public int begun() {
         return begun;
     }
 
     /** Returns how many works may begin now. */
-    int room() {
+    public int room() {
         long room = Integer.MAX_VALUE;
         if (rule.concurrency() > 0) {
             room = Math.min(room, rule.concurrency() - running - begun);
@@ -87,7 +87,7 @@ final class Allowance {
     }
 
     /** Notes that works begin. */
-    void begin(int works) {
+    public void begin(int works) {
         begun += works;
         if (rule.rate() > 0) {
             tokens -= works;
@@ -97,7 +97,7 @@ final class Allowance {
 
     /** Returns in how many seconds the rate lets the next work begin; null: at once. */
     @Nullable
-    Double waitSeconds() {
+    public Double waitSeconds() {
         if (rule.rate() == 0 || tokens + TOLERANCE >= 1) {
             return null;
         }
@@ -109,7 +109,7 @@ final class Allowance {
     }
 
     /** Returns the row to write of a key. */
-    Change change() {
+    public Change change() {
         return change(turn);
     }
 
@@ -118,7 +118,7 @@ final class Allowance {
      *
      * @param served where the keys are, of a type
      */
-    Change change(double served) {
+    public Change change(double served) {
         Double wait = waitSeconds();
         boolean isLimited = rule.rate() > 0;
         return new Change(
