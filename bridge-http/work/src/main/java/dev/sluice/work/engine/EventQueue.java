@@ -101,14 +101,15 @@ final class EventQueue {
     }
 
     private void run() {
+        List<WorkEvent> taken = List.of();
         List<NewMessage> unwritten = List.of();
         long told = 0;
-        while (!abandoned && !(closed && waiting.isEmpty() && unwritten.isEmpty())) {
+        while (!abandoned && !(closed && waiting.isEmpty() && taken.isEmpty() && unwritten.isEmpty())) {
             try {
                 if (unwritten.isEmpty()) {
-                    List<WorkEvent> events = next();
+                    taken = taken.isEmpty() ? next() : taken; // They are kept while PostgreSQL does not answer.
                     told = dropped.get();
-                    unwritten = events.isEmpty() ? List.of() : messages(events, told - toldDropped);
+                    unwritten = taken.isEmpty() ? List.of() : messages(taken, told - toldDropped);
                 }
                 if (unwritten.isEmpty()) {
                     writer.close(); // Gives the connection back.
@@ -116,25 +117,28 @@ final class EventQueue {
                 }
                 writer.write(unwritten, List.of());
                 unwritten = List.of();
+                taken = List.of();
                 toldDropped = told;
                 written.accept(Set.of(Types.EVENTS));
                 recovered();
             } catch (QueueException e) {
                 if (!e.isTransient()) {
-                    dropped.addAndGet(unwritten.size());
+                    dropped.addAndGet(taken.size());
                     unwritten = List.of();
+                    taken = List.of();
                 }
                 failed(e);
             } catch (InterruptedException e) {
                 abandoned = true;
             } catch (RuntimeException | Error e) { // The thread must not die: no event would be delivered any more.
-                dropped.addAndGet(unwritten.size());
+                dropped.addAndGet(taken.size());
                 unwritten = List.of();
+                taken = List.of();
                 failed(e);
             }
         }
         waiting.remove(END);
-        dropped.addAndGet(unwritten.size() + (long) waiting.size());
+        dropped.addAndGet(taken.size() + (long) waiting.size());
         writer.close();
     }
 

@@ -202,7 +202,7 @@ public final class Runner {
         }
         try {
             Duration wait = run.putOff(run.hasBreaker() ? handler.target(work) : null);
-            return wait == null ? null : new Verdict.Again(wait, null, null, false, staysClosed(run));
+            return wait == null ? null : new Verdict.Again(wait, null, null, false, run.closes());
         } catch (Throwable e) {
             return isStopped(run) ? afterStop(run, null, e) : failed(run, work, e);
         }

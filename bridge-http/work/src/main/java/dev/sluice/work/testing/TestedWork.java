@@ -161,11 +161,12 @@ final class TestedWork implements Run {
     @Override
     public Work work() {
         return Run.handled(
-                work.type(),
-                work.payload(),
-                new Run.Keys(work.key(), work.limitKey(), work.idempotencyKey()),
-                work.deadline(),
-                work.metadata());
+                        work.type(),
+                        work.payload(),
+                        new Run.Keys(work.key(), work.limitKey(), work.idempotencyKey()),
+                        work.deadline(),
+                        work.metadata())
+                .priority(work.priority());
     }
 
     @Override

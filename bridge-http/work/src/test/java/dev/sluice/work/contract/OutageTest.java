@@ -5,11 +5,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.sluice.work.Outcome;
 import dev.sluice.work.Work;
 import dev.sluice.work.WorkBuffer;
+import dev.sluice.work.WorkEvent;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -95,6 +97,32 @@ class OutageTest extends WorkFixture {
         isAway.set(false);
         untilNothingIsLeft();
         assertThat(runs).containsExactly("attempt 1, crashes 0", "attempt 1, crashes 0");
+    }
+
+    @Test
+    void eventsOfAnOutageAreDeliveredAfterIt() throws Exception {
+        var failures = new AtomicInteger();
+        BooleanSupplier fails = () -> {
+            boolean isOfEvents = Thread.currentThread().getName().equals("sluice-work-event-queue");
+            return isAway.get() && isOfEvents && failures.incrementAndGet() > 0;
+        };
+        var ends = new CountDownLatch(1);
+        WorkBuffer work = start(withLease(fails)
+                .eventQueue(Set.of(WorkEvent.Kind.STARTED, WorkEvent.Kind.COMPLETED))
+                .handler("a", (each, context) -> {
+                    ends.await();
+                    return Outcome.done();
+                }));
+        isAway.set(true);
+        work.enqueue(Work.of("a", "1"));
+        until(() -> failures.get() > 1);
+        isAway.set(false);
+        ends.countDown();
+        untilRows(
+                "select string_agg(payload::json->>'event', ' ' order by seq) from sluice.messages"
+                        + " where queue = 'sluice.events'",
+                "started completed");
+        assertThat(work.droppedEvents()).isZero();
     }
 
     @Test
