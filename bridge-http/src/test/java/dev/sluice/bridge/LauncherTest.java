@@ -187,7 +187,8 @@ class LauncherTest {
         program(
                 "mvn",
                 "[ \"$1\" = --version ] && echo 'Apache Maven 3.9.9 (x)' && exit; echo \"mvn $*\";"
-                        + "mkdir -p bridge-http/work/target; echo lib/a.jar:lib/b.jar >bridge-http/work/target/classpath");
+                        + "mkdir -p bridge-http/work/target; "
+                        + "echo lib/a.jar:lib/b.jar >bridge-http/work/target/classpath");
         Path module = root.toRealPath().resolve("bridge-http/work/target");
         assertThat(run(0, "bench", "--work", "noop", "--rounds", "1"))
                 .contains("--projects bridge-http/work --also-make test-compile")

@@ -22,7 +22,8 @@ class QueueRoutesTest {
     private static final String CONFIGURED =
             "{configured: bool, namespace: text, options: {completedRetentionSeconds: int, deadLetterQueue: bool,"
                     + " dedupWindowMs: %s, delayedProcessing: int, dlqAfterMaxRetries: bool, encryptionEnabled: bool,"
-                    + " itemPriority: bool, leaseTime: int, maxSize: int, maxWaitTimeSeconds: int, priority: int, redeliveryLimit: int,"
+                    + " itemPriority: bool, leaseTime: int, maxSize: int, maxWaitTimeSeconds: int, priority: int,"
+                    + " redeliveryLimit: int,"
                     + " retentionEnabled: bool, retentionSeconds: int, retryDelay: int, retryLimit: int, ttl: int,"
                     + " windowBuffer: int}, partitionId: uuid, queue: text, queueId: uuid, task: text}";
 

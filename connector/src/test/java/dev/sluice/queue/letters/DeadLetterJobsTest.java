@@ -205,10 +205,11 @@ class DeadLetterJobsTest extends LettersFixture {
     @Test
     void aLetterThatCannotBeMovedIsRefusedAlone() {
         bury("q", 40, "x");
-        postgres.execute(
-                "create function sluice.poison() returns trigger language plpgsql as $$ begin"
-                        + " if '{\"n\":7}' = any (new.payloads) then raise exception 'no sevens'; end if; return new; end $$;"
-                        + " create trigger poison before insert on sluice.segments for each row execute function sluice.poison()");
+        postgres.execute("create function sluice.poison() returns trigger language plpgsql as $$ begin"
+                + " if '{\"n\":7}' = any (new.payloads) then raise exception 'no sevens';"
+                + " end if; return new; end $$;"
+                + " create trigger poison before insert on sluice.segments for each row"
+                + " execute function sluice.poison()");
         DeadLetterJob done = finish(runner(), jobs.create(redrive(ofQueue("q"))));
         assertThat(done.state()).isEqualTo(State.COMPLETED);
         assertThat(done.done()).isEqualTo(new Done(39, 0, 0, 0, 1));

@@ -45,7 +45,8 @@ final class LettersBenchmark {
         }
         postgres.execute("insert into sluice.dead_letters (queue_id, partition_id, partition_name, seq, group_name,"
                 + " message_id, transaction_id, payload, error, retries, created_at, failed_at, error_shape, shape_id)"
-                + " select p.queue_id, p.id, 'p', n, 'work', gen_random_uuid(), 't' || n, '\"' || repeat('x', 198) || '\"',"
+                + " select p.queue_id, p.id, 'p', n, 'work', gen_random_uuid(), 't' || n,"
+                + " '\"' || repeat('x', 198) || '\"',"
                 + " replace(replace(k.shape, 'after # ms', 'after ' || n || ' ms'), 'user #', 'user ' || n % 977),"
                 + " 5, now(), now() - (" + letters + " - n) * interval '1 second', k.shape, k.id"
                 + " from generate_series(1, " + letters + ") n"

@@ -200,7 +200,8 @@ class RedriveTest {
                     .containsEntry(1L, Redrive.Verdict.GONE);
         }
         List<String> stored = postgres.query(
-                "select payload from sluice.messages where queue = 'other' and transaction_id like 'dlq:%' order by seq");
+                "select payload from sluice.messages where queue = 'other' and transaction_id like 'dlq:%'"
+                        + " order by seq");
         assertThat(stored).hasSize(2).allSatisfy(payload -> assertThat(payload).startsWith("{\"encrypted\":"));
         assertThat(cipher.open("other", stored.get(0))).isEqualTo("{\"tx\":\"t1\"}");
     }

@@ -266,9 +266,9 @@ public final class DeadLetterEndpoints {
     private CompletableFuture<Answer> purge(Request request) {
         DeadLetterFilter filter = DeadLetterFilters.inQuery(request);
         if (Parameters.flagInQuery(request, "all", false) != filter.equals(DeadLetterFilter.ALL)) {
-            throw badRequest(
-                    "either a filter (queue, namespace, consumerGroup, partition, shape, error, from, to) or all=true is"
-                            + " required");
+            throw badRequest("either a filter (queue, namespace, consumerGroup, partition, shape, error, from, to)"
+                    + " or all=true is"
+                    + " required");
         }
         return executor.write(() -> Answer.json(OK, object().put("purged", deadLetters.purge(filter))));
     }

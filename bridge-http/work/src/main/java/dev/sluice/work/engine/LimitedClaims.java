@@ -147,7 +147,7 @@ final class LimitedClaims {
             return state.usesLines() ? tables.limits().nextDue(connection, state.queueId()) : null;
         }
 
-        /** Takes what is there, because the type has no limit keys. */
+        /** Takes works of a type without limit keys. */
         void takeAny(int wanted, boolean wantsItems, boolean wantsMessages) throws SQLException {
             int room = Math.min(wanted, ofType.room());
             if (room > 0 && wantsItems) {
