@@ -46,7 +46,9 @@ public final class QueueSchema {
             "004_idle_cursors.sql",
             "005_parked.sql",
             "006_headers.sql",
-            "007_work.sql");
+            "007_work.sql",
+            "008_endpoints.sql",
+            "009_schedules.sql");
 
     private static final QueueSchema CURRENT =
             new QueueSchema(FILES.stream().map(Migration::read).toList(), OLDEST_SERVER);

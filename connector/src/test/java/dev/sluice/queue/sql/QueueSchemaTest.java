@@ -36,7 +36,9 @@ class QueueSchemaTest {
                             "004_idle_cursors",
                             "005_parked",
                             "006_headers",
-                            "007_work")
+                            "007_work",
+                            "008_endpoints",
+                            "009_schedules")
                     .map(name -> Migration.read(name + ".sql").sql())
                     .collect(Collectors.joining("\n")));
 

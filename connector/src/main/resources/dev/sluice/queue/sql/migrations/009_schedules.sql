@@ -1,0 +1,1 @@
+-- Schedules: messages by the clock.
