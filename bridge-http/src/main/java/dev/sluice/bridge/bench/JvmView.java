@@ -119,9 +119,16 @@ public final class JvmView implements AutoCloseable {
         }
     }
 
-    /** Sets the directory for recordings; null if nothing is recorded. */
-    void recordIn(@Nullable Path directory) {
+    /**
+     * Sets the directory for recordings; null if nothing is recorded. The first recording of a process changes classes
+     * of the Java library, and then the process compiles its code again. So the first one is made here, before any
+     * warm-up.
+     */
+    void recordIn(@Nullable Path directory) throws IOException {
         recordings = directory;
+        if (directory != null) {
+            record().close();
+        }
     }
 
     /** Returns the directory for recordings; null if nothing is recorded. */
