@@ -1,5 +1,6 @@
 package dev.sluice.queue;
 
+import java.io.BufferedOutputStream;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
@@ -36,6 +37,8 @@ public final class AnswerCounter implements AutoCloseable {
             while (true) {
                 Socket client = server.accept();
                 Socket backend = new Socket(InetAddress.getLoopbackAddress(), target.getPort());
+                client.setTcpNoDelay(true);
+                backend.setTcpNoDelay(true);
                 start(() -> count(client, backend));
                 start(() -> backend.getInputStream().transferTo(client.getOutputStream()));
             }
@@ -55,7 +58,7 @@ public final class AnswerCounter implements AutoCloseable {
 
     private void count(Socket client, Socket backend) throws IOException {
         var in = new DataInputStream(client.getInputStream());
-        var out = new DataOutputStream(backend.getOutputStream());
+        var out = new DataOutputStream(new BufferedOutputStream(backend.getOutputStream()));
         write(out, body(in)); // The message that opens a session has no type.
         while (true) {
             int type = in.readByte();
