@@ -217,24 +217,39 @@ class RequestMemoryRoutesTest {
                 assertThat(bridge.post("/api/v1/push", body).statusCode()).isEqualTo(201));
     }
 
+    /** The others need not wait until the bodies have taken too long ({@code http.body.timeout.ms}). */
     @Test
-    void bodiesThatNeverEndDoNotKeepOthersOut() throws Exception {
-        var slow = new ArrayList<Socket>();
-        try {
-            for (int i = 0; i < 100; i++) {
-                slow.add(sent("POST /api/v1/push HTTP/1.1\r\nHost: localhost\r\nContent-Length: 60000\r\n\r\n"
-                        + " ".repeat(50_000)));
-            }
-            byte[] large =
-                    ("{\"items\":[{\"queue\":\"w\",\"payload\":\"" + "x".repeat(600_000) + "\"}]}").getBytes(UTF_8);
-            await().untilAsserted(() ->
-                    assertThat(bridge.post("/api/v1/push", large).statusCode()).isEqualTo(201));
-            for (int i = 0; i < 5; i++) {
-                assertThat(bridge.post("/api/v1/push", large).statusCode()).isEqualTo(201);
-            }
-        } finally {
-            for (Socket socket : slow) {
-                socket.close();
+    void bodiesThatNeverEndDoNotKeepOthersOut(@TempDir Path directory) throws Exception {
+        var settings = Map.of(
+                "http.memory.bytes",
+                String.valueOf(4 * MEMORY),
+                "http.max.body.bytes",
+                String.valueOf(BODY_LIMIT),
+                "http.body.timeout.ms",
+                "600000",
+                "http.idle.timeout.ms",
+                "600000");
+        try (var roomy = RunningBridge.start(postgres.url(), directory, settings)) {
+            var slow = new ArrayList<Socket>();
+            try {
+                for (int i = 0; i < 100; i++) {
+                    slow.add(sent(
+                            roomy,
+                            "POST /api/v1/push HTTP/1.1\r\nHost: localhost\r\nContent-Length: 60000\r\n\r\n"
+                                    + " ".repeat(50_000)));
+                }
+                byte[] large =
+                        ("{\"items\":[{\"queue\":\"w\",\"payload\":\"" + "x".repeat(600_000) + "\"}]}").getBytes(UTF_8);
+                await().untilAsserted(() -> assertThat(
+                                roomy.post("/api/v1/push", large).statusCode())
+                        .isEqualTo(201));
+                for (int i = 0; i < 5; i++) {
+                    assertThat(roomy.post("/api/v1/push", large).statusCode()).isEqualTo(201);
+                }
+            } finally {
+                for (Socket socket : slow) {
+                    socket.close();
+                }
             }
         }
     }
@@ -247,8 +262,10 @@ class RequestMemoryRoutesTest {
                 "Transfer-Encoding: chunked\r\n\r\ne\r\n{\"payload\":1}\n\r\n"
             })
     void aBodyThatEndsTooEarlyIsRefused(String rest) throws IOException {
-        try (Socket socket = sent("POST /api/v1/push?queue=early HTTP/1.1\r\nHost: localhost\r\nContent-Type: " + LINES
-                + "\r\n" + rest)) {
+        try (Socket socket = sent(
+                bridge,
+                "POST /api/v1/push?queue=early HTTP/1.1\r\nHost: localhost\r\nContent-Type: " + LINES + "\r\n"
+                        + rest)) {
             socket.shutdownOutput();
             String answer = new String(socket.getInputStream().readAllBytes(), UTF_8);
             assertThat(answer).matches("(?s)(HTTP/1.1 400 .*)?");
@@ -256,8 +273,8 @@ class RequestMemoryRoutesTest {
         assertThat(bridge.pop("early").path("messages")).isEmpty();
     }
 
-    private static Socket sent(String request) throws IOException {
-        var socket = new Socket(InetAddress.getLoopbackAddress(), bridge.port());
+    private static Socket sent(RunningBridge to, String request) throws IOException {
+        var socket = new Socket(InetAddress.getLoopbackAddress(), to.port());
         socket.setSoTimeout(60_000);
         socket.getOutputStream().write(request.getBytes(UTF_8));
         return socket;
