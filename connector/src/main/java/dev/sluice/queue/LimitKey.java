@@ -17,11 +17,17 @@ import org.jspecify.annotations.Nullable;
  * {@code ~@KEY/PARTITION}. In {@code KEY}, the characters that would end it are escaped, and a long one is cut and ends
  * with its hash. {@link #nameOf} returns {@code =KEY}.
  *
+ * <p>A producer cannot choose the limit key of a work by the name of its partition: whatever takes a message from a
+ * producer calls {@link #ofProducer}. Names that only look like these, such as {@code ~@/x}, carry no key.
+ *
  * <p>Immutable.
  */
 public final class LimitKey {
     /** The name of messages without a limit key. */
     public static final String NO_KEY = "-";
+
+    /** The names of the queues whose messages can have limit keys begin with it. */
+    public static final String QUEUES = "work.";
 
     /** Beginning of the text that names a header. */
     public static final String HEADER = "header:";
@@ -92,7 +98,25 @@ public final class LimitKey {
         return null;
     }
 
-    /** Returns a message with its limit key in the name of its partition, which may have one already. */
+    /**
+     * Returns the message of a producer without the limit key that the name of its partition carries. Only Sluice
+     * gives messages limit keys.
+     */
+    public static NewMessage ofProducer(NewMessage message) {
+        String partition = message.partition();
+        if (!partition.startsWith(SHARED) || !message.queue().startsWith(QUEUES)) {
+            return message;
+        }
+        while (nameOf(partition) != null) {
+            partition = withoutKey(partition);
+        }
+        return partition.equals(message.partition()) ? message : message.inPartition(partition);
+    }
+
+    /**
+     * Returns a message with its limit key in the name of its partition, unless that name carries one already: that of
+     * a message which Sluice has accepted before.
+     */
     public NewMessage in(NewMessage message) {
         if (nameOf(message.partition()) != null) {
             return message;
@@ -113,9 +137,7 @@ public final class LimitKey {
         }
         if (partition.startsWith(SHARED)) {
             String lane = partition.substring(SHARED.length()).split("\\.", 2)[0];
-            boolean isLane = Arrays.stream(PriorityLane.values())
-                    .anyMatch(each -> each.text().equals(lane));
-            return SHARED + (isLane ? lane : PriorityLane.NORMAL.text()) + MARK + inName;
+            return SHARED + (isLane(lane) ? lane : PriorityLane.NORMAL.text()) + MARK + inName;
         }
         String beginning = KEYED + inName + END;
         return beginning + cut(partition, NewMessage.MAX_NAME_LENGTH - beginning.length());
@@ -132,11 +154,23 @@ public final class LimitKey {
             return null;
         }
         int mark = partition.indexOf(MARK);
-        int end = partition.indexOf(END, mark);
-        if (mark < 0 || (mark == SHARED.length()) != (end > 0)) {
-            return null; // The producer named it.
+        if (mark < 0) {
+            return null;
         }
-        return NAMED + partition.substring(mark + 1, end < 0 ? partition.length() : end);
+        int end = partition.length();
+        if (mark == SHARED.length()) {
+            end = partition.indexOf(END, mark);
+            if (end == partition.length() - 1) {
+                return null; // No partition is behind the key.
+            }
+        } else if (!isLane(partition.substring(SHARED.length(), mark)) || partition.indexOf(END, mark) > 0) {
+            return null;
+        }
+        return end <= mark + 1 ? null : NAMED + partition.substring(mark + 1, end);
+    }
+
+    private static boolean isLane(String text) {
+        return Arrays.stream(PriorityLane.values()).anyMatch(each -> each.text().equals(text));
     }
 
     /** Returns the limit key of a partition, cut if it is long; null: the partition has none. */

@@ -96,7 +96,7 @@ class LimitKeyTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"Default", "order-1", "~low.07", "a@b/c", "~@x", "~low@a/b", "@", "~"})
+    @ValueSource(strings = {"Default", "order-1", "~low.07", "a@b/c", "~@x", "~low@a/b", "@", "~", "~@", "~normal@", "~@/x", "~@acme/", "~mine@acme"})
     void otherPartitionsHaveNoKey(String partition) {
         assertThat(LimitKey.nameOf(partition)).isNull();
         assertThat(LimitKey.keyOf(partition)).isNull();
@@ -118,6 +118,28 @@ class LimitKeyTest {
         assertThat(LimitKey.nameOf(partition)).isEqualTo(LimitKey.name(one));
         NewMessage.checkName("partition", LimitKey.partition("\ud83d\ude00".repeat(200), "\ud83d\ude00".repeat(127)));
         NewMessage.checkName("partition", LimitKey.partition("\u0000\ud83d", "Default"));
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "~normal@other, ~normal",
+        "~low@other, ~low",
+        "~@other/order-1, order-1",
+        "~@a/~@b/~high@c, ~high",
+        "~@a/=~@b/x, =~@b/x",
+        "~normal@, ~normal@",
+        "~@/x, ~@/x",
+        "~@acme/, ~@acme/",
+        "~high.00, ~high.00",
+        "order-1, order-1",
+        "Default, Default"
+    })
+    void aProducerChoosesNoKeyByTheNameOfAPartition(String given, String partition) {
+        NewMessage work = NewMessage.of(Messages.message("p", "1").id(), "work.t", given, "t", "{}".getBytes(UTF_8));
+        assertThat(LimitKey.ofProducer(work).partition()).isEqualTo(partition);
+        assertThat(LimitKey.nameOf(LimitKey.ofProducer(work).partition())).isNull();
+        NewMessage plain = NewMessage.of(work.id(), "orders", given, "t", work.payload());
+        assertThat(LimitKey.ofProducer(plain)).isSameAs(plain);
     }
 
     @Test

@@ -36,6 +36,9 @@ import org.slf4j.LoggerFactory;
  * are read for the first time, as after a start without a database, every payload is encrypted if there is a key;
  * consumers get it decrypted whatever the options of its queue.
  *
+ * <p>A limit key in the name of the partition that a producer gives does not count. It counts in a message that was
+ * accepted before, whose payload may be encrypted by now.
+ *
  * <p>A message that is accepted before the place of the limit key is known has no limit key: within a second after the
  * place was set, and before the options are read for the first time.
  *
@@ -149,7 +152,7 @@ public final class Admission implements AutoCloseable {
      */
     public CompletableFuture<List<PushResult>> accept(List<NewMessage> messages, Durability durability, Linger linger) {
         QueueFullException full = refusal(messages);
-        return full == null ? take(withLimitKeys(messages), durability, linger) : CompletableFuture.failedFuture(full);
+        return full == null ? take(ofProducers(messages), durability, linger) : CompletableFuture.failedFuture(full);
     }
 
     /** Accepts a push that does not linger. */
@@ -205,6 +208,17 @@ public final class Admission implements AutoCloseable {
         QueueFullException full = refusal(messages);
         if (full != null) {
             throw full;
+        }
+        return ofProducers(messages);
+    }
+
+    /** Returns messages of producers with their limit keys, whatever the names of their partitions say. */
+    private List<NewMessage> ofProducers(List<NewMessage> messages) {
+        for (NewMessage message : messages) {
+            if (LimitKey.ofProducer(message) != message) {
+                return withLimitKeys(
+                        messages.stream().map(LimitKey::ofProducer).toList());
+            }
         }
         return withLimitKeys(messages);
     }

@@ -287,5 +287,25 @@ class AdmissionTest {
                 assertThat(partitions(admission.admit(messages))).containsExactly("Default", "o-1", "Default");
             }
         }
+
+        @Test
+        void givesAMessageNoKeyThatItsProducerHasWrittenIntoTheNameOfThePartition() throws Exception {
+            List<NewMessage> messages = List.of(
+                    of("\"acme\"", "~normal@other"),
+                    of("\"acme\"", "~@other/o-1"),
+                    of("null", "~low@other"),
+                    of("null", "~@other/o-1"),
+                    of("\"acme\"", "~normal@"));
+            try (var admission = admission(KEY)) {
+                assertThat(partitions(admission.admit(messages)))
+                        .as("before the rules are read")
+                        .containsExactly("~normal", "o-1", "~low", "o-1", "~normal@");
+                rules = keyed;
+                admission.refresh();
+                push(admission, messages);
+                assertThat(loggedPartitions())
+                        .containsExactly("~normal@acme", "~@acme/o-1", "~low", "o-1", "~normal@acme");
+            }
+        }
     }
 }

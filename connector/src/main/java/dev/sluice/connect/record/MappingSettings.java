@@ -71,8 +71,8 @@ public final class MappingSettings {
                         MESSAGE_HEADERS,
                         "Read sluice headers",
                         "Whether the headers sluice.* of a record override the settings above. Turn this off if"
-                                + " producers of the topics must not choose the queue, or to copy messages into"
-                                + " another queue.")
+                                + " producers of the topics must not choose the queue or the limit key of a work, or to"
+                                + " copy messages into another queue.")
                 .ofBoolean(true, Importance.MEDIUM);
         defineHeaders(group);
         group.setting(

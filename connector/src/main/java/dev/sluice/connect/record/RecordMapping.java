@@ -1,5 +1,6 @@
 package dev.sluice.connect.record;
 
+import dev.sluice.queue.LimitKey;
 import dev.sluice.queue.MessageIds;
 import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.Origin;
@@ -39,6 +40,9 @@ import org.jspecify.annotations.Nullable;
  *   <tr><td>headers</td><td>all other headers</td><td>none, see {@link HeaderReader}</td></tr>
  *   <tr><td>payload</td><td></td><td>the value as JSON, see {@link JsonText}</td></tr>
  * </table>
+ *
+ * <p>The name of a partition of works may carry a {@linkplain LimitKey limit key}. It counts in a record with
+ * {@link RecordHeaders#ID}, which Sluice has written, and is left out of any other.
  *
  * <p>A record without a value (a tombstone) becomes a message with the payload {@code null}, so that no record
  * disappears. To drop tombstones, configure the transform {@code Filter} with the predicate {@code RecordIsTombstone}.
@@ -132,7 +136,7 @@ public final class RecordMapping {
             UUID id = RecordHeaders.uuid(RecordHeaders.ID, header(record, RecordHeaders.ID));
             Long delayMillis = RecordHeaders.millis(RecordHeaders.DELAY_MS, header(record, RecordHeaders.DELAY_MS));
             String transactionId = givenTransactionId(record);
-            return NewMessage.builder(
+            NewMessage message = NewMessage.builder(
                             id == null ? IDS.next() : id,
                             firstOf(header(record, RecordHeaders.QUEUE), queue(record.topic())),
                             firstOf(
@@ -151,6 +155,7 @@ public final class RecordMapping {
                     .delay(delayMillis == null ? null : Duration.ofMillis(delayMillis))
                     .origin(origin(record))
                     .build();
+            return id == null ? LimitKey.ofProducer(message) : message;
         } catch (IllegalArgumentException e) {
             throw new DataException(e.getMessage(), e);
         }

@@ -32,7 +32,7 @@ public record PushRule(
         @Nullable LimitKey limitKey,
         boolean itemPriority) {
     /** The names of the queues begin so in which the priority of a message always counts. */
-    public static final String WORK = "work.";
+    public static final String WORK = LimitKey.QUEUES;
 
     /** Reads the rules of all queues. Each read is one transaction. Safe for use by many threads. */
     public static final class Reader {

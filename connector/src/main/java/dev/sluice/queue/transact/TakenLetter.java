@@ -1,5 +1,6 @@
 package dev.sluice.queue.transact;
 
+import dev.sluice.queue.LimitKey;
 import dev.sluice.queue.MessageHeaders;
 import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.Origin;
@@ -55,14 +56,18 @@ record TakenLetter(
                 row.getTimestamp("now").toInstant());
     }
 
-    /** Returns a new message with the content of the letter. */
+    /**
+     * Returns a new message with the content of the letter. If a plain message becomes a work, the name of its
+     * partition is that of a producer.
+     */
     NewMessage message(UUID newId, String ofQueue, byte[] ofPayload, MessageHeaders ofHeaders) {
-        return NewMessage.builder(newId, ofQueue, partition, "dlq:" + id, ofPayload)
+        NewMessage message = NewMessage.builder(newId, ofQueue, partition, "dlq:" + id, ofPayload)
                 .traceId(traceId)
                 .producerSub(producerSub)
                 .headers(ofHeaders)
                 .origin(new Origin(createdAt, null))
                 .build();
+        return queue.startsWith(LimitKey.QUEUES) ? message : LimitKey.ofProducer(message);
     }
 
     /**

@@ -242,6 +242,23 @@ class RecordMappingTest {
         }
     }
 
+    @ParameterizedTest
+    @CsvSource({"~normal@other, ~normal", "~@other/o-1, o-1", "~@/x, ~@/x"})
+    void onlySluiceGivesWorksLimitKeysByTheNamesOfTheirPartitions(String named, String partition) {
+        var mapping = mapping("work.${topic}", "key", "topic-partition-offset");
+        assertThat(mapping.map(record(named, "1")).partition()).isEqualTo(partition);
+        SinkRecord withHeader = record("k", "1");
+        withHeader.headers().addString(RecordHeaders.PARTITION, named);
+        assertThat(mapping.map(withHeader).partition()).isEqualTo(partition);
+        withHeader.headers().addString(RecordHeaders.ID, ID.toString());
+        assertThat(mapping.map(withHeader).partition())
+                .as("as a bridge has written it")
+                .isEqualTo(named);
+        assertThat(mapping("key").map(record(named, "1")).partition())
+                .as("in a queue without works")
+                .isEqualTo(named);
+    }
+
     @Test
     void headersDoNotCountWhereTheyAreNotToBeRead() {
         SinkRecord record = record("k", "1");

@@ -173,6 +173,28 @@ class RedriveTest {
         assertThat(postgres.query("select count(*) from sluice.messages")).containsExactly("1");
     }
 
+    @Test
+    void aMessageThatBecomesAWorkHasNoLimitKeyThatItsProducerHasNamed() {
+        writer.write(List.of(Messages.message("q", "~normal@other", "t1", "1")), List.of());
+        writer.write(List.of(Messages.message("q", "~@other/o-1", "t2", "1")), List.of());
+        for (int partition = 0; partition < 2; partition++) {
+            PopResult popped = pop();
+            queue.acknowledge(popped.messages().stream()
+                    .map(message -> new Acknowledgement(
+                            "g", message.partitionId(), message.transactionId(), popped.leaseId(), Verdict.DLQ, "bad"))
+                    .toList());
+        }
+        assertThat(redrive.step(List.of(1L, 2L), "work.mail", (connection, done) -> true)
+                        .orElseThrow()
+                        .count(Redrive.Verdict.MOVED))
+                .isEqualTo(2);
+        assertThat(postgres.query("select partition from sluice.messages where queue = 'work.mail' order by 1"))
+                .containsExactlyInAnyOrder("~normal", "o-1");
+        assertThat(postgres.query("select partition from sluice.messages where queue = 'q' order by 1"))
+                .as("the name of a partition of a plain queue is the producer's")
+                .containsExactlyInAnyOrder("~normal@other", "~@other/o-1");
+    }
+
     /** Nothing becomes readable by a redrive: an encrypted letter goes to an encrypted queue, encrypted for it. */
     @Test
     void anEncryptedLetterGoesToAnEncryptedQueueOnly() {

@@ -11,8 +11,8 @@ import org.jspecify.annotations.Nullable;
  * The names by which types, keys and lanes are found in the queue.
  *
  * <p>A key is the name of its partition. The partitions of works without a key begin with {@value #SHARED}; a push that
- * names no partition goes to the default one, which is another of them. A key that looks like one of these names gets
- * the prefix {@value #ESCAPE}. A limit key is added to these names as {@link LimitKey} says.
+ * names no partition goes to the default one, which is another of them. A key that looks like one of these names, with
+ * or without a limit key, gets the prefix {@value #ESCAPE}. A limit key is added to these names as {@link LimitKey} says.
  */
 public final class Types {
     /** The consumer group of all engines. */
@@ -82,8 +82,8 @@ public final class Types {
     }
 
     public static String partitionOfKey(String key) {
-        boolean looksShared = isShared(key) || key.startsWith(ESCAPE);
-        return looksShared ? ESCAPE + key : key;
+        boolean looksOther = key.startsWith(SHARED) || key.equals(NewMessage.DEFAULT_PARTITION);
+        return looksOther || key.startsWith(ESCAPE) ? ESCAPE + key : key;
     }
 
     /**
