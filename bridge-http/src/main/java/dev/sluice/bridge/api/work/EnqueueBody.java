@@ -13,15 +13,18 @@ import dev.sluice.queue.MessageHeaders;
 import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.PriorityLane;
 import dev.sluice.queue.TimeText;
+import dev.sluice.work.Coalescing;
 import dev.sluice.work.Work;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.format.DateTimeParseException;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -32,9 +35,12 @@ import org.jspecify.annotations.Nullable;
  *  "payload": {"user": 17},               any JSON, default null
  *  "priority": "high",                    critical, high, normal (default) or low
  *  "key": "customer-7",                   works of a key run one after the other
+ *  "limitKey": "acme",                    whose limits and share count
  *  "idempotencyKey": "user-17",           one work of the type has it
  *  "runAt": "2026-05-16T10:00:00Z",       or a delay: "PT5M"
  *  "deadline": "2026-05-16T11:00:00Z",    too late to begin
+ *  "debounce": {"key": "user-17", "quiet": "PT5S", "longest": "PT1M"},
+ *  "conflate": "user-17",                 the latest value only; excludes debounce and runAt
  *  "metadata": {"a": "b"}}                strings by name
  * }</pre>
  *
@@ -44,8 +50,21 @@ import org.jspecify.annotations.Nullable;
 record EnqueueBody(List<Work> works, boolean isOne) {
     private static final byte[] NULL_PAYLOAD = "null".getBytes(StandardCharsets.US_ASCII);
 
-    private static final List<String> MEMBERS =
-            List.of("type", "payload", "priority", "key", "idempotencyKey", "runAt", "deadline", "metadata");
+    /** The fields of a work. */
+    static final List<String> MEMBERS = List.of(
+            "type",
+            "payload",
+            "priority",
+            "key",
+            "limitKey",
+            "idempotencyKey",
+            "runAt",
+            "deadline",
+            "debounce",
+            "conflate",
+            "metadata");
+
+    private static final List<String> DEBOUNCE = List.of("key", "quiet", "longest");
 
     /** Bytes of a work besides its texts and its payload, including its message and its part of the answer. */
     private static final int WORK_BYTES = 1_200;
@@ -141,10 +160,13 @@ record EnqueueBody(List<Work> works, boolean isOne) {
             private byte[] payload = NULL_PAYLOAD;
             private PriorityLane priority = PriorityLane.NORMAL;
             private @Nullable String key;
+            private @Nullable String limitKey;
             private @Nullable String idempotencyKey;
             private @Nullable Instant runAt;
             private @Nullable Duration delay;
             private @Nullable Instant deadline;
+            private @Nullable Coalescing debounce;
+            private @Nullable Coalescing conflate;
             private Map<String, String> metadata = Map.of();
 
             void read(String field, JsonToken value) {
@@ -156,6 +178,8 @@ record EnqueueBody(List<Work> works, boolean isOne) {
                     json.skip();
                 } else if (field.equals("metadata")) {
                     metadata = metadata(value);
+                } else if (field.equals("debounce")) {
+                    debounce = debounce(value);
                 } else if (field.equals("runAt") || field.equals("deadline")) {
                     time(field, value);
                 } else {
@@ -172,15 +196,52 @@ record EnqueueBody(List<Work> works, boolean isOne) {
                 switch (field) {
                     case "type" -> type = text;
                     case "key" -> key = text;
+                    case "limitKey" -> limitKey = text;
                     case "idempotencyKey" -> idempotencyKey = text;
-                    default -> {
-                        try {
-                            priority = PriorityLane.of(field, text);
-                        } catch (IllegalArgumentException e) {
-                            throw badRequest(String.valueOf(e.getMessage()));
-                        }
+                    case "conflate" -> conflate = checked(() -> new Coalescing(text, null, null));
+                    default -> priority = checked(() -> PriorityLane.of(field, text));
+                }
+            }
+
+            private static <T> T checked(Supplier<T> value) {
+                try {
+                    return value.get();
+                } catch (IllegalArgumentException e) {
+                    throw badRequest(String.valueOf(e.getMessage()));
+                }
+            }
+
+            private Coalescing debounce(JsonToken value) {
+                if (value != JsonToken.START_OBJECT) {
+                    json.skip();
+                    throw badRequest("debounce must be an object with key, quiet and longest");
+                }
+                JsonBody.Members parts = json.members(DEBOUNCE);
+                var texts = new HashMap<String, String>();
+                for (String name = json.nextField(); name != null; name = json.nextField()) {
+                    JsonToken token = json.value();
+                    parts.refuseSecond(name);
+                    if (!DEBOUNCE.contains(name)) {
+                        json.skip();
+                    } else if (token == JsonToken.VALUE_STRING) {
+                        texts.put(name, json.text(null));
+                    } else {
+                        json.skip();
+                        throw badRequest("debounce." + name + " must be a string");
                     }
                 }
+                String ofKey = required(texts, "key");
+                Duration quiet = delay("debounce.quiet", required(texts, "quiet"), "");
+                Duration longest = delay("debounce.longest", required(texts, "longest"), "");
+                return checked(() -> new Coalescing(ofKey, quiet, longest));
+            }
+
+            private static String required(Map<String, String> texts, String name) {
+                String text = texts.get(name);
+                if (text == null) {
+                    throw badRequest("debounce." + name + " is required");
+                }
+                return text;
             }
 
             private void time(String field, JsonToken value) {
@@ -194,13 +255,13 @@ record EnqueueBody(List<Work> works, boolean isOne) {
                 if (field.equals("deadline")) {
                     deadline = Parameters.time(field, text);
                 } else if (text.startsWith("P") || text.startsWith("p")) {
-                    delay = delay(field, text);
+                    delay = delay(field, text, TimeText.FORMS + "; or a delay: ");
                 } else {
                     runAt = Parameters.time(field, text);
                 }
             }
 
-            private static Duration delay(String field, String text) {
+            private static Duration delay(String field, String text, String otherForms) {
                 try {
                     Duration delay = Duration.parse(text);
                     if (!delay.isNegative() && delay.compareTo(NewMessage.MAX_DELAY) <= 0) {
@@ -209,8 +270,8 @@ record EnqueueBody(List<Work> works, boolean isOne) {
                 } catch (DateTimeParseException e) {
                     // The message below says so.
                 }
-                throw badRequest(field + " must be " + TimeText.FORMS
-                        + "; or a delay: an ISO 8601 duration like PT5M, from PT0S to " + NewMessage.MAX_DELAY);
+                throw badRequest(field + " must be " + otherForms + "an ISO 8601 duration like PT5M, from PT0S to "
+                        + NewMessage.MAX_DELAY);
             }
 
             private Map<String, String> metadata(JsonToken value) {
@@ -253,13 +314,23 @@ record EnqueueBody(List<Work> works, boolean isOne) {
                 if (type == null) {
                     throw badRequest("type is required");
                 }
-                json.take(WORK_BYTES + (long) COPIES * payload.length);
-                try {
-                    return new Work(
-                            type, payload, priority, key, null, idempotencyKey, runAt, delay, deadline, null, metadata);
-                } catch (IllegalArgumentException e) {
-                    throw badRequest(String.valueOf(e.getMessage()));
+                if (debounce != null && conflate != null) {
+                    throw badRequest("debounce and conflate exclude each other");
                 }
+                json.take(WORK_BYTES + (long) COPIES * payload.length);
+                String ofType = type;
+                return checked(() -> new Work(
+                        ofType,
+                        payload,
+                        priority,
+                        key,
+                        limitKey,
+                        idempotencyKey,
+                        runAt,
+                        delay,
+                        deadline,
+                        debounce == null ? conflate : debounce,
+                        metadata));
             }
         }
     }

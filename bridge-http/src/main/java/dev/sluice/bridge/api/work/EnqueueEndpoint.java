@@ -14,6 +14,7 @@ import dev.sluice.bridge.repositories.DatabaseExecutor;
 import dev.sluice.work.Enqueued;
 import dev.sluice.work.Work;
 import dev.sluice.work.WorkBuffer;
+import dev.sluice.work.WorkId;
 import java.io.IOException;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -22,7 +23,7 @@ import org.jspecify.annotations.Nullable;
 
 /** The route that enqueues works. */
 final class EnqueueEndpoint {
-    private static final int ANSWER_BYTES = 160;
+    private static final int ANSWER_BYTES = 220;
 
     private final Supplier<WorkBuffer> work;
     private final DatabaseExecutor executor;
@@ -40,8 +41,9 @@ final class EnqueueEndpoint {
 
     /**
      * {@code POST /api/v1/work} with a work, or with {@code {"works": […]}}: stores all of them, or none. Answers 201
-     * with {@code {"id": "…", "type": "welcome-mail", "duplicate": false, "finished": false, "result": null}}, or with
-     * {@code {"works": [{…}, …]}} in the same order; 200 if every work was there already. 422 if a work with the same
+     * with {@code {"id": "…", "type": "welcome-mail", "duplicate": false, "finished": false, "result": null,
+     * "replaced": null}}, or with {@code {"works": [{…}, …]}} in the same order; 200 if every work was there already.
+     * {@code replaced} is the work that a debounce or a conflation has dropped. 422 if a work with the same
      * idempotency key has another payload, 429 if too many works of a type wait.
      */
     private CompletableFuture<Answer> enqueue(Request request) throws IOException {
@@ -86,6 +88,8 @@ final class EnqueueEndpoint {
         out.field("duplicate", stored.isDuplicate());
         out.field("finished", stored.isFinished());
         String result = stored.result();
-        out.name("result").json(result == null ? "null" : result).endObject();
+        out.name("result").json(result == null ? "null" : result);
+        WorkId replaced = stored.replaced();
+        out.field("replaced", replaced == null ? null : replaced.value()).endObject();
     }
 }

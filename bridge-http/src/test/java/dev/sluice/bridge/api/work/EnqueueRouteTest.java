@@ -8,12 +8,15 @@ import dev.sluice.bridge.api.JsonShape;
 import dev.sluice.queue.FaultyProxy;
 import dev.sluice.work.HandlerSettings;
 import dev.sluice.work.Outcome;
+import dev.sluice.work.Work;
 import dev.sluice.work.WorkBuffer;
+import java.lang.reflect.RecordComponent;
 import java.net.http.HttpResponse;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -28,7 +31,7 @@ class EnqueueRouteTest extends WorkFixture {
                  "deadline": "2100-01-01T00:00:00Z", "metadata": {"origin": "test"}, "unknown": [1]}""");
         JsonNode json = answer(response, 201);
         assertThat(JsonShape.of(json))
-                .isEqualTo("{duplicate: bool, finished: bool, id: uuid, result: null, type: text}");
+                .isEqualTo("{duplicate: bool, finished: bool, id: uuid, replaced: null, result: null, type: text}");
         HttpResponse<String> detail = bridge.get(PATH + "/" + json.get("id").textValue());
         assertThat(detail.body()).contains("\"payload\":{ \"n\" : 1.50 }");
         JsonNode work = answer(detail, 200);
@@ -37,6 +40,51 @@ class EnqueueRouteTest extends WorkFixture {
         assertThat(work.get("idempotencyKey").textValue()).isEqualTo("k-1");
         assertThat(work.get("deadline").textValue()).isEqualTo("2100-01-01T00:00:00.000Z");
         assertThat(work.get("metadata").toString()).isEqualTo("{\"origin\":\"test\"}");
+    }
+
+    /** A property that a program can set and a client cannot would be missing for ever. */
+    @Test
+    void everyPropertyOfAWorkHasAField() {
+        Map<String, List<String>> others =
+                Map.of("delay", List.of("runAt"), "coalescing", List.of("debounce", "conflate"));
+        assertThat(Stream.of(Work.class.getRecordComponents())
+                        .map(RecordComponent::getName)
+                        .flatMap(name -> others.getOrDefault(name, List.of(name)).stream()))
+                .isSubsetOf(EnqueueBody.MEMBERS);
+    }
+
+    @Test
+    void aWorkHasTheLimitKeyThatTheRequestNames() {
+        enqueue("{\"type\":\"limited\",\"limitKey\":\"acme\"}");
+        enqueue("{\"type\":\"limited\",\"limitKey\":\"acme\",\"key\":\"~@other/k\"}");
+        assertThat(postgres.query("select p.name from sluice.partitions p join sluice.queues q on q.id = p.queue_id"
+                        + " where q.name = 'work.limited' order by p.name"))
+                .containsExactlyInAnyOrder("~normal@acme", "~@acme/=~@other/k");
+    }
+
+    @Test
+    void theLastWorkWithADebounceKeyReplacesTheOneThatWaits() {
+        String body = "{\"type\":\"quiet\",\"payload\":%d,\"debounce\":"
+                + "{\"key\":\"d\",\"quiet\":\"PT1H\",\"longest\":\"PT2H\"}}";
+        JsonNode first = answer(bridge.post(PATH, body.formatted(1)), 201);
+        assertThat(first.get("replaced").isNull()).isTrue();
+        JsonNode second = answer(bridge.post(PATH, body.formatted(2)), 201);
+        assertThat(second.get("replaced")).isEqualTo(first.get("id"));
+        JsonNode work = work(second.get("id").textValue());
+        assertThat(work.get("state").textValue()).isEqualTo("scheduled");
+        assertThat(Instant.parse(work.get("dueAt").textValue()))
+                .isBetween(Instant.now().plusSeconds(3_000), Instant.now().plusSeconds(3_700));
+    }
+
+    @Test
+    void aConflationKeyIsTheKeyOfTheWorkAndKeepsTheLatestValue() {
+        String body = "{\"type\":\"latest\",\"payload\":%d,\"conflate\":\"c\"}";
+        JsonNode first = answer(bridge.post(PATH, body.formatted(1)), 201);
+        assertThat(work(first.get("id").textValue()).get("key").textValue()).isEqualTo("c");
+        JsonNode second = answer(bridge.post(PATH, body.formatted(2)), 201);
+        assertThat(second.get("replaced").isNull()).as("the first one waits in its queue").isTrue();
+        JsonNode third = answer(bridge.post(PATH, body.formatted(3)), 201);
+        assertThat(third.get("replaced")).isEqualTo(second.get("id"));
     }
 
     @Test
@@ -137,6 +185,20 @@ class EnqueueRouteTest extends WorkFixture {
                 "{\"type\":\"a\",\"runAt\":\"-PT5M\"}|runAt must be a time",
                 "{\"type\":\"a\",\"runAt\":true}|runAt must be a time",
                 "{\"type\":\"a\",\"deadline\":\"PT5M\"}|deadline must be a time",
+                "{\"type\":\"a\",\"limitKey\":\"\"}|limitKey must not be empty",
+                "{\"type\":\"a\",\"debounce\":\"x\"}|debounce must be an object with key, quiet and longest",
+                "{\"type\":\"a\",\"debounce\":{\"key\":\"d\",\"quiet\":\"PT1S\"}}|debounce.longest is required",
+                "{\"type\":\"a\",\"debounce\":{\"key\":1}}|debounce.key must be a string",
+                "{\"type\":\"a\",\"debounce\":{\"key\":\"d\",\"key\":\"d\"}}|key must not be there more than once",
+                "{\"type\":\"a\",\"debounce\":{\"key\":\"\",\"quiet\":\"PT1S\",\"longest\":\"PT1S\"}}"
+                        + "|debounce key must not be empty",
+                "{\"type\":\"a\",\"debounce\":{\"key\":\"d\",\"quiet\":\"5\",\"longest\":\"PT1S\"}}"
+                        + "|debounce.quiet must be an ISO 8601 duration like PT5M",
+                "{\"type\":\"a\",\"debounce\":{\"key\":\"d\",\"quiet\":\"PT2S\",\"longest\":\"PT1S\"}}"
+                        + "|quiet must be 0 or more and at most longest",
+                "{\"type\":\"a\",\"conflate\":\"c\",\"runAt\":\"PT5M\"}|a debounce key or a conflation key must have no runAt",
+                "{\"type\":\"a\",\"conflate\":\"c\",\"debounce\":{\"key\":\"d\",\"quiet\":\"PT1S\",\"longest\":"
+                        + "\"PT1S\"}}|debounce and conflate exclude each other",
                 "{\"type\":\"a\",\"metadata\":[]}|metadata must be an object of strings",
                 "{\"type\":\"a\",\"metadata\":{\"a\":1}}|metadata must be an object of strings",
                 "{\"type\":\"a\",\"metadata\":{\"sluice.a\":\"1\"}}|metadata: header sluice.a must not begin with",
