@@ -99,6 +99,9 @@ public interface WorkAdmin {
      *
      * @param pausedSince since when no engine claims works of the type; null: engines claim
      * @param concurrency most works that an engine runs at a time, as an operator has set it; null: as it is set up
+     * @param limits what counts on all engines: what an operator has set, or else the engine that started last
+     * @param isBreakerForced whether an operator has forced the circuit breakers of all engines
+     * @param breaker its circuit breakers in this buffer; null: this buffer has no handler
      * @param handler the settings of its handler in this buffer; null: this buffer has none
      */
     record TypeInfo(
@@ -106,6 +109,9 @@ public interface WorkAdmin {
             boolean isEncrypted,
             @Nullable Instant pausedSince,
             @Nullable Integer concurrency,
+            WorkLimits limits,
+            boolean isBreakerForced,
+            WorkStats.@Nullable Breaker breaker,
             @Nullable HandlerSettings handler) {}
 
     /** Returns the types that have a queue in the database, or were paused or have a handler here, by name. */

@@ -3,8 +3,6 @@ package dev.sluice.bridge.api.work;
 import dev.sluice.bridge.http.AdminJson;
 import dev.sluice.bridge.json.JsonOutput;
 import dev.sluice.queue.PriorityLane;
-import dev.sluice.work.HandlerSettings;
-import dev.sluice.work.RetryPolicy;
 import dev.sluice.work.WorkAdmin.Numbers;
 import dev.sluice.work.WorkId;
 import dev.sluice.work.WorkInfo;
@@ -13,7 +11,7 @@ import dev.sluice.work.rules.JsonText;
 import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 
-/** Writes works, types and numbers as JSON. */
+/** Writes works and numbers as JSON. */
 final class WorkJson {
     private static final double NANOS_PER_MILLI = 1e6;
 
@@ -76,27 +74,6 @@ final class WorkJson {
 
     private static long length(@Nullable String text) {
         return text == null ? 0 : text.length();
-    }
-
-    /** Adds the settings of a handler, or null. */
-    static void handler(JsonOutput out, @Nullable HandlerSettings handler) {
-        if (handler == null) {
-            out.name("handler").raw("null");
-            return;
-        }
-        RetryPolicy retry = handler.retry();
-        Duration maxAge = handler.maxAge();
-        out.object("handler")
-                .field("concurrency", handler.concurrency())
-                .field("timeoutMs", handler.timeout().toMillis())
-                .field("maxAttempts", retry.maxAttempts())
-                .field("maxCrashes", handler.maxCrashes())
-                .field("deferRetries", handler.defersRetries())
-                .name("maxAgeMs")
-                .raw(maxAge == null ? "null" : Long.toString(maxAge.toMillis()))
-                .field("keepResults", handler.keepsResults())
-                .field("idempotencyWindowMs", handler.idempotencyWindow().toMillis())
-                .endObject();
     }
 
     /** Adds the fields of numbers to an open object. */

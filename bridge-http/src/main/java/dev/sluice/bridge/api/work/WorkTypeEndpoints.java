@@ -75,8 +75,12 @@ final class WorkTypeEndpoints {
      * <pre>{@code
      * {"types": [{"type": "welcome-mail", "queue": "work.welcome-mail", "encrypted": false, "paused": false,
      *   "pausedSince": null, "concurrency": null,
-     *   "handler": {"concurrency": 0, "timeoutMs": 300000, "maxAttempts": 5, "maxCrashes": 3, "deferRetries": false,
-     *     "maxAgeMs": null, "keepResults": false, "idempotencyWindowMs": 86400000}}]}
+     *   "limits": {"key": "/tenant", "type": {"concurrency": 50, "rate": 0, "periodMs": 1000, "burst": 0, "weight": 1},
+     *     "eachKey": {…}},
+     *   "breakerForced": false, "breaker": {"state": "closed", "targets": {}},
+     *   "handler": {"concurrency": 0, "timeoutMs": 300000, "maxAttempts": 5, "retry": {…}, "maxCrashes": 3,
+     *     "deferRetries": false, "maxAgeMs": null, "keepResults": false, "idempotencyWindowMs": 86400000,
+     *     "limits": {…}, "breaker": {…}}}]}
      * }</pre>
      */
     private CompletableFuture<Answer> types(Request request) {
@@ -98,7 +102,15 @@ final class WorkTypeEndpoints {
                 .field("pausedSince", AdminJson.time(type.pausedSince()))
                 .name("concurrency")
                 .raw(concurrency == null ? "null" : concurrency.toString());
-        WorkJson.handler(out, type.handler());
+        HandlerJson.limits(out, type.limits());
+        out.field("breakerForced", type.isBreakerForced());
+        WorkStats.Breaker breaker = type.breaker();
+        if (breaker == null) {
+            out.name("breaker").raw("null");
+        } else {
+            write(out, "breaker", breaker);
+        }
+        HandlerJson.handler(out, type.handler());
         out.endObject();
     }
 
@@ -206,12 +218,14 @@ final class WorkTypeEndpoints {
     /** Adds the states of the breakers of this service. */
     private static void breakers(JsonOutput out, Map<String, WorkStats.Breaker> breakers) {
         out.object("breakers");
-        breakers.forEach((type, breaker) -> {
-            out.object(type).field("state", name(breaker.state())).name("targets");
-            var targets = object();
-            breaker.targets().forEach((target, state) -> targets.put(target, name(state)));
-            out.json(targets.toString()).endObject();
-        });
+        breakers.forEach((type, breaker) -> write(out, type, breaker));
         out.endObject();
+    }
+
+    private static void write(JsonOutput out, String field, WorkStats.Breaker breaker) {
+        out.object(field).field("state", name(breaker.state())).name("targets");
+        var targets = object();
+        breaker.targets().forEach((target, state) -> targets.put(target, name(state)));
+        out.json(targets.toString()).endObject();
     }
 }

@@ -207,7 +207,8 @@ class WorkRoutesTest extends WorkFixture {
             answer(bridge.post(path + "/concurrency", "{\"concurrency\":3}"), 200);
             JsonNode shown = type(type);
             assertThat(JsonShape.of(shown))
-                    .isEqualTo("{concurrency: int, encrypted: bool, handler: null, paused: bool, pausedSince: time,"
+                    .isEqualTo("{breaker: null, breakerForced: bool, concurrency: int, encrypted: bool, handler: null,"
+                            + " limits: {eachKey: null, key: null, type: null}, paused: bool, pausedSince: time,"
                             + " queue: text, type: text}");
             assertThat(shown.get("paused").booleanValue()).isTrue();
             assertThat(shown.get("concurrency").intValue()).isEqualTo(3);

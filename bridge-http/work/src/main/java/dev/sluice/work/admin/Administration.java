@@ -1,13 +1,17 @@
 package dev.sluice.work.admin;
 
+import dev.sluice.queue.LimitKey;
 import dev.sluice.queue.PayloadCipher;
 import dev.sluice.queue.sql.Transactions;
 import dev.sluice.queue.transact.Redrive;
 import dev.sluice.queue.write.QueueWriterConfig;
 import dev.sluice.work.HandlerSettings;
+import dev.sluice.work.Limit;
 import dev.sluice.work.WorkAdmin;
 import dev.sluice.work.WorkId;
 import dev.sluice.work.WorkInfo;
+import dev.sluice.work.WorkLimits;
+import dev.sluice.work.WorkStats;
 import dev.sluice.work.rules.DurationClasses;
 import dev.sluice.work.rules.Types;
 import dev.sluice.work.store.CountRows;
@@ -18,6 +22,8 @@ import dev.sluice.work.store.FindRows;
 import dev.sluice.work.store.FindRows.TypeQueue;
 import dev.sluice.work.store.ItemRows;
 import dev.sluice.work.store.LentConnections;
+import dev.sluice.work.store.LimitRows;
+import dev.sluice.work.store.LimitRules;
 import dev.sluice.work.store.ListRows;
 import dev.sluice.work.store.ProgressRows;
 import dev.sluice.work.store.TypeRows;
@@ -31,6 +37,7 @@ import java.util.Optional;
 import java.util.TreeMap;
 import java.util.UUID;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 import java.util.function.ToLongFunction;
 import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
@@ -44,6 +51,7 @@ public final class Administration implements WorkAdmin {
     private final ItemRows items;
     private final EndRows ends;
     private final TypeRows types;
+    private final LimitRows limits;
     private final CountRows counts;
     private final Lookup lookup;
     private final Listing listing;
@@ -54,10 +62,15 @@ public final class Administration implements WorkAdmin {
      * What the buffer has.
      *
      * @param handlers the settings of its handlers, by type
+     * @param breakers returns the circuit breakers of its handlers, by type
      * @param active returns how many handlers of a type run
      * @param due gets a queue that has a work that is due
      */
-    public record Here(Map<String, HandlerSettings> handlers, ToLongFunction<String> active, Consumer<String> due) {
+    public record Here(
+            Map<String, HandlerSettings> handlers,
+            Supplier<Map<String, WorkStats.Breaker>> breakers,
+            ToLongFunction<String> active,
+            Consumer<String> due) {
         public Here {
             handlers = Map.copyOf(handlers);
         }
@@ -74,6 +87,7 @@ public final class Administration implements WorkAdmin {
         this.items = new ItemRows(schema, Types.GROUP);
         this.ends = new EndRows(schema);
         this.types = new TypeRows(schema, Types.GROUP);
+        this.limits = new LimitRows(schema);
         this.counts = new CountRows(schema, Types.GROUP);
         var shown = new Shown(cipher);
         this.lookup = new Lookup(transactions, finds, new ProgressRows(schema), shown, mostSegments);
@@ -161,8 +175,18 @@ public final class Administration implements WorkAdmin {
     @Override
     public List<TypeInfo> types() {
         var infos = new TreeMap<String, TypeInfo>();
-        here.handlers().forEach((type, settings) -> infos.put(type, new TypeInfo(type, false, null, null, settings)));
-        for (TypeQueue queue : queues(null)) {
+        Map<String, WorkStats.Breaker> breakers = here.breakers().get();
+        here.handlers()
+                .forEach((type, settings) -> infos.put(
+                        type,
+                        new TypeInfo(
+                                type, false, null, null, settings.limits(), false, breakers.get(type), settings)));
+        List<TypeQueue> queues = queues(null);
+        Map<String, LimitRules> rules = transactions.run(
+                "could not read the limits of types",
+                connection -> limits.rules(
+                        connection, queues.stream().map(TypeQueue::name).toList()));
+        for (TypeQueue queue : queues) {
             String type = Types.ofQueue(queue.name());
             infos.put(
                     type,
@@ -171,9 +195,22 @@ public final class Administration implements WorkAdmin {
                             queue.isEncrypted(),
                             queue.pausedSince(),
                             queue.concurrency(),
+                            limits(queue, rules.getOrDefault(queue.name(), LimitRules.NONE)),
+                            queue.isBreakerForced(),
+                            breakers.get(type),
                             here.handlers().get(type)));
         }
         return List.copyOf(infos.values());
+    }
+
+    private static WorkLimits limits(TypeQueue queue, LimitRules rules) {
+        LimitKey key = LimitKey.ofStored(queue.limitKey());
+        return new WorkLimits(key == null ? null : key.toString(), limit(rules.ofType()), limit(rules.ofEachKey()));
+    }
+
+    private static Limit limit(LimitRules.Rule rule) {
+        return new Limit(
+                rule.concurrency(), rule.rate(), Duration.ofMillis(rule.periodMs()), rule.burst(), rule.weight());
     }
 
     @Override

@@ -139,7 +139,8 @@ public final class Operations {
                 dataSource,
                 settings.schema(),
                 settings.cipher(),
-                new Administration.Here(ofHandlers, engine::active, this::due));
+                new Administration.Here(
+                        ofHandlers, () -> Statistics.breakers(engine.types()), engine::active, this::due));
         this.wakeUps = settings.listens() ? new WakeUps(dataSource, settings.schema(), this::heard) : null;
     }
 

@@ -40,13 +40,18 @@ final class Statistics {
                             counts.durations().average(),
                             counts.durations().quantile(P95)));
         }
-        var breakers = new LinkedHashMap<String, WorkStats.Breaker>();
-        types.forEach(type -> breakers.put(type.name(), type.breakers().view()));
         Set<String> withoutKey = types.stream()
                 .filter(HandledType::lacksKey)
                 .map(HandledType::name)
                 .collect(Collectors.toSet());
-        return new WorkStats(total(byType.values(), all), Map.copyOf(byType), Map.copyOf(breakers), withoutKey);
+        return new WorkStats(total(byType.values(), all), Map.copyOf(byType), breakers(types), withoutKey);
+    }
+
+    /** Returns the circuit breakers of types. */
+    static Map<String, WorkStats.Breaker> breakers(Collection<HandledType> types) {
+        return types.stream()
+                .collect(Collectors.toUnmodifiableMap(
+                        HandledType::name, type -> type.breakers().view()));
     }
 
     private static OfWorks total(Collection<OfWorks> types, Durations all) {

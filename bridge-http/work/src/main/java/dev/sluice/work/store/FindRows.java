@@ -33,7 +33,9 @@ public final class FindRows {
             String name,
             boolean isEncrypted,
             @Nullable Instant pausedSince,
-            @Nullable Integer concurrency) {
+            @Nullable Integer concurrency,
+            @Nullable String limitKey,
+            boolean isBreakerForced) {
         private static TypeQueue of(ResultSet row) throws SQLException {
             int set = row.getInt("concurrency");
             Integer concurrency = row.wasNull() ? null : set;
@@ -42,7 +44,9 @@ public final class FindRows {
                     row.getString("name"),
                     row.getBoolean("encryption_enabled"),
                     Rows.instant(row, "paused_at"),
-                    concurrency);
+                    concurrency,
+                    row.getString("limit_key"),
+                    row.getBoolean("is_breaker_forced"));
         }
     }
 

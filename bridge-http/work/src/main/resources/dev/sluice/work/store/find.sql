@@ -3,7 +3,7 @@
 -- name: types
 -- The queues of works, with what operators have set. Reads the names of all queues: a work may be pushed to a queue of
 -- another namespace.
-select q.id, q.name, q.encryption_enabled, t.paused_at, t.concurrency
+select q.id, q.name, q.encryption_enabled, t.paused_at, t.concurrency, t.limit_key, t.breaker is not null as is_breaker_forced
 from sluice.queues q
 left join lateral (select * from sluice.work_types t where t.queue = q.name offset 0) t on true
 where q.id > 0 and starts_with(q.name, :prefix) and (:queue::text is null or q.name = :queue)

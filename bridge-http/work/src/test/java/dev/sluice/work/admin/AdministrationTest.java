@@ -32,7 +32,7 @@ class AdministrationTest {
                     postgres.dataSource(),
                     "sluice",
                     PayloadCipher.NONE,
-                    new Administration.Here(Map.of(), type -> 0, queue -> {}),
+                    new Administration.Here(Map.of(), Map::of, type -> 0, queue -> {}),
                     MOST_SEGMENTS);
             for (WorkId id : ids) {
                 assertThat(admin.find(null, null, id))

@@ -3,6 +3,13 @@ package dev.sluice.work.contract;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.sluice.work.BreakerAction;
+import dev.sluice.work.BreakerSettings;
+import dev.sluice.work.BreakerState;
+import dev.sluice.work.Limit;
+import dev.sluice.work.WorkLimits;
+import dev.sluice.work.WorkStats;
+import java.util.Objects;
 import dev.sluice.work.HandlerSettings;
 import dev.sluice.work.Outcome;
 import dev.sluice.work.RetryPolicy;
@@ -179,7 +186,12 @@ class AdminTest extends WorkFixture {
 
     @Test
     void typesAreThoseOfTheDatabaseAndOfTheHandlers() {
-        HandlerSettings settings = HandlerSettings.DEFAULT.concurrency(3);
+        HandlerSettings settings = HandlerSettings.DEFAULT
+                .concurrency(3)
+                .limitKey("/tenant")
+                .limit(Limit.ofConcurrency(7))
+                .limitOfEachKey(Limit.ofRate(10, Duration.ofSeconds(2)).burst(3).weight(5))
+                .breaker(BreakerSettings.DEFAULT);
         WorkBuffer work = start(builder().handler("handled", (each, context) -> Outcome.done(), settings));
         postgres.execute("insert into sluice.queues (name, encryption_enabled)"
                 + " values ('work.pushed', true), ('plain', false), ('work.no type', false)");
@@ -187,11 +199,33 @@ class AdminTest extends WorkFixture {
         work.concurrency("pushed", 2);
         List<TypeInfo> types = work.admin().types();
         assertThat(types).extracting(TypeInfo::type).containsExactly("handled", "pushed");
-        assertThat(types.get(0)).isEqualTo(new TypeInfo("handled", false, null, null, settings));
+        assertThat(types.get(0))
+                .isEqualTo(new TypeInfo(
+                        "handled",
+                        false,
+                        null,
+                        null,
+                        settings.limits(),
+                        false,
+                        new WorkStats.Breaker(BreakerState.CLOSED, Map.of()),
+                        settings));
         assertThat(types.get(1).isEncrypted()).isTrue();
         assertThat(types.get(1).pausedSince()).isNotNull();
         assertThat(types.get(1).concurrency()).isEqualTo(2);
         assertThat(types.get(1).handler()).isNull();
+        assertThat(types.get(1).limits()).isEqualTo(WorkLimits.NONE);
+        assertThat(types.get(1).breaker()).isNull();
+        work.limit("handled", Limit.NONE);
+        work.breaker("handled", BreakerAction.FORCE_OPEN);
+        TypeInfo changed = work.admin().types().get(0);
+        assertThat(changed.limits())
+                .as("what the operator has set counts")
+                .isEqualTo(settings.limit(Limit.NONE).limits());
+        assertThat(changed.handler()).isEqualTo(settings);
+        assertThat(changed.isBreakerForced()).isTrue();
+        until(() -> Objects.requireNonNull(work.admin().types().get(0).breaker())
+                .state()
+                .equals(BreakerState.FORCED_OPEN));
     }
 
     @Test
