@@ -1,5 +1,6 @@
 package dev.sluice.bridge.config;
 
+import dev.sluice.bridge.work.ErrorRules;
 import dev.sluice.bridge.work.HandlerConfig;
 import dev.sluice.work.Batching;
 import dev.sluice.work.HandlerSettings;
@@ -125,14 +126,27 @@ final class HandlerParser {
             Types.check(workType);
             settings = settings(name);
             batching = batching(name);
+            value(name, HandlerSettingsKeys.RETRY_ON)
+                    .ifPresent(named(name, HandlerSettingsKeys.RETRY_ON)::parse);
         } catch (IllegalArgumentException e) {
             String problem = String.valueOf(e.getMessage());
             problems.accept(problem.startsWith("work.") ? problem : "handler " + name + ": " + problem);
             return null;
         }
+        if (settings.breaker() == null) {
+            refuseBreakerKeys(beginning);
+        }
         List<String> neverOn = value(name, HandlerSettingsKeys.NEVER_ON)
                 .map(HandlerSettingsKeys.NEVER_ON::parse)
                 .orElse(List.of());
+        var errors = new ErrorRules(
+                value(name, HandlerSettingsKeys.RETRY_ON)
+                        .map(HandlerSettingsKeys.RETRY_ON::parse)
+                        .map(HandlerSettingsKeys.ErrorWaits::list)
+                        .orElse(List.of()),
+                value(name, HandlerSettingsKeys.BREAKER_IGNORE)
+                        .map(HandlerSettingsKeys.BREAKER_IGNORE::parse)
+                        .orElse(List.of()));
         var config = new TreeMap<String, String>();
         String ofConfig = beginning + HandlerSettingsKeys.CONFIG;
         found.forEach((key, value) -> {
@@ -140,7 +154,20 @@ final class HandlerParser {
                 config.put(key.substring(ofConfig.length()), value);
             }
         });
-        return new HandlerConfig(name, workType, type.get(), settings, batching, neverOn, config);
+        return new HandlerConfig(name, workType, type.get(), settings, batching, neverOn, config, errors);
+    }
+
+    /** Refuses what a handler without a circuit breaker says of it. */
+    private void refuseBreakerKeys(String beginning) {
+        for (Key<?> key : HandlerSettingsKeys.GROUP.keys()) {
+            String text = found.getOrDefault(beginning + key.name(), "");
+            if (key.name().startsWith(HandlerSettingsKeys.BREAKER)
+                    && !text.isBlank()
+                    && !text.strip().equals(key.defaultText())) {
+                problems.accept(beginning + key.name() + " has no use: the handler has no circuit breaker, because none"
+                        + " of breaker.failure.rate, breaker.threshold and breaker.slow.ms is set");
+            }
+        }
     }
 
     /** Returns how works are handed to a batch handler; null if the handler does not say it. */
@@ -173,15 +200,26 @@ final class HandlerParser {
         HandlerSettings settings = HandlerSettings.DEFAULT;
         for (HandlerSettingsKeys.Binding<?> binding : HandlerSettingsKeys.bindings()) {
             Key<?> key = binding.key();
-            String own = HandlerSettingsKeys.PREFIX + name + "." + key.name();
-            boolean isOwn =
-                    found.containsKey(own) && !found.getOrDefault(own, "").isBlank();
-            Key<?> named = key.named(isOwn ? own : HandlerSettingsKeys.DEFAULTS + key.name());
             Optional<String> text = value(name, key);
-            if (text.isPresent()) {
-                settings = binding.apply(settings, named, text.get());
+            String instead = HandlerSettingsKeys.INSTEAD.get(key.name());
+            boolean isReplaced = instead != null && isOwn(name, instead) && !isOwn(name, key.name());
+            if (text.isPresent() && !isReplaced) {
+                settings = binding.apply(settings, named(name, key), text.get());
             }
         }
         return settings;
+    }
+
+    /** Returns whether a handler has a key itself. */
+    private boolean isOwn(String name, String key) {
+        return !found.getOrDefault(HandlerSettingsKeys.PREFIX + name + "." + key, "")
+                .isBlank();
+    }
+
+    /** Returns a key with its whole name: that of the handler, or of all handlers. */
+    private <T> Key<T> named(String name, Key<T> key) {
+        return key.named(
+                (isOwn(name, key.name()) ? HandlerSettingsKeys.PREFIX + name + "." : HandlerSettingsKeys.DEFAULTS)
+                        + key.name());
     }
 }

@@ -2,6 +2,7 @@ package dev.sluice.bridge.config;
 
 import static dev.sluice.bridge.config.KeyGroup.HOUR_MS;
 
+import dev.sluice.bridge.work.ErrorRules;
 import dev.sluice.bridge.work.HandlerConfig;
 import dev.sluice.queue.LimitKey;
 import dev.sluice.work.Batching;
@@ -12,6 +13,7 @@ import dev.sluice.work.RetryPolicy;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.BiFunction;
@@ -33,6 +35,7 @@ final class HandlerSettingsKeys {
     static final String CONFIG = "config.";
 
     private static final int YEAR_HOURS = 8760;
+    private static final Pattern ERROR_WAITS = Pattern.compile("([^\\s:/]+):([^\\s:]+)");
     private static final Pattern TIME = Pattern.compile("(\\d{1,9})(ms|s|m|h|d)");
 
     static final Key<Optional<String>> TYPE = GROUP.optional(
@@ -59,8 +62,27 @@ final class HandlerSettingsKeys {
             (int) Batching.MAX_LINGER.toMillis(),
             "The time in ms that the first work of such a call waits for others.");
 
+    static final Key<ErrorWaits> RETRY_ON = GROUP.parsed(
+            "retry.on",
+            "",
+            HandlerSettingsKeys::errorWaits,
+            "The waits after errors of a class and its subclasses, as `acme.Busy:5s/1m,java.io.IOException:10s`. The"
+                    + " first class that fits counts, behind those of `retry.never.on`. There is one attempt more than"
+                    + " there are waits.");
+    static final Key<List<String>> BREAKER_IGNORE = GROUP.list(
+            "breaker.ignore",
+            "",
+            "Classes of errors, separated by commas. The circuit breaker does not count runs that fail with one of"
+                    + " them, or with a subclass.");
+
     /** These keys are of one handler only. */
     static final Set<Key<?>> WITHOUT_DEFAULTS = Set.of(TYPE, WORK_TYPE, BATCH_SIZE, BATCH_LINGER);
+
+    /** A key of all handlers has no effect on one that has the other key itself: both say the same in two ways. */
+    static final Map<String, String> INSTEAD =
+            Map.of("retry.waits", "retry.backoff.ms", "breaker.threshold", "breaker.failure.rate");
+
+    static final String BREAKER = "breaker.";
 
     /** A key, and how its value changes settings. */
     record Binding<T>(Key<T> key, BiFunction<HandlerSettings, T, HandlerSettings> setter) {
@@ -185,6 +207,75 @@ final class HandlerSettingsKeys {
                 "of each limit key",
                 settings -> settings.limits().ofEachKey(),
                 HandlerSettings::limitOfEachKey);
+        bind(
+                GROUP.integer(
+                        "limit.each.weight",
+                        1,
+                        1,
+                        Limit.MAX_WEIGHT,
+                        "The share of each limit key, beside works without a limit key, whose share is 1."),
+                (settings, weight) ->
+                        settings.limitOfEachKey(settings.limits().ofEachKey().weight(weight)));
+    }
+
+    static {
+        bind(
+                GROUP.integer(
+                        "breaker.failure.rate",
+                        0,
+                        0,
+                        100,
+                        "The circuit breaker opens if so many percent of the last `breaker.window` runs have failed. If"
+                                + " this key, `breaker.threshold` and `breaker.slow.ms` are 0, there is no breaker."),
+                (settings, rate) -> rate == 0
+                        ? settings
+                        : settings.breaker(BreakerSettings.DEFAULT.failures(
+                                rate, BreakerSettings.DEFAULT.window(), BreakerSettings.DEFAULT.minimumCalls())));
+        bind(
+                GROUP.longMillis(
+                        "breaker.slow.ms",
+                        0,
+                        0,
+                        HandlerSettings.MAX_TIMEOUT.toMillis(),
+                        "The time in ms beyond which a run is slow. If 0, no run is. If only this key is set,"
+                                + " `breaker.failure.rate` is 50."),
+                (settings, time) -> time.isZero()
+                        ? settings
+                        : settings.breaker((settings.breaker() == null ? BreakerSettings.DEFAULT : settings.breaker())
+                                .slow(BreakerSettings.DEFAULT.slowRate(), time)));
+        bind(
+                GROUP.integer(
+                        "breaker.slow.rate",
+                        BreakerSettings.DEFAULT.slowRate(),
+                        1,
+                        100,
+                        "The circuit breaker also opens if so many percent of the last `breaker.window` runs were"
+                                + " slow."),
+                (settings, rate) -> breaker(
+                        settings,
+                        breaker -> breaker.slowerThan() == null ? breaker : breaker.slow(rate, breaker.slowerThan())));
+        bind(
+                GROUP.integer(
+                        "breaker.window",
+                        BreakerSettings.DEFAULT.window(),
+                        1,
+                        BreakerSettings.MAX_CALLS,
+                        "How many of the last runs the circuit breaker looks at. With `breaker.threshold`, as many as"
+                                + " that says."),
+                (settings, window) -> breaker(
+                        settings,
+                        breaker -> breaker.failures(
+                                breaker.failureRate(), window, Math.min(breaker.minimumCalls(), window))));
+        bind(
+                GROUP.integer(
+                        "breaker.minimum.calls",
+                        BreakerSettings.DEFAULT.minimumCalls(),
+                        1,
+                        BreakerSettings.MAX_CALLS,
+                        "How many runs there must be before the circuit breaker opens, at most `breaker.window`. If not"
+                                + " set and `breaker.window` is less, as many as that."),
+                (settings, calls) -> breaker(
+                        settings, breaker -> breaker.failures(breaker.failureRate(), breaker.window(), calls)));
     }
 
     static {
@@ -196,20 +287,10 @@ final class HandlerSettingsKeys {
                         BreakerSettings.MAX_CALLS,
                         "How many runs fail one after the other until the circuit breaker opens. If 0, the breaker goes"
                                 + " by `breaker.failure.rate`."),
-                (settings, failures) ->
-                        failures == 0 ? settings : settings.breaker(BreakerSettings.consecutive(failures)));
-        bind(
-                GROUP.integer(
-                        "breaker.failure.rate",
-                        0,
-                        0,
-                        100,
-                        "The circuit breaker opens if so many percent of the last 100 runs have failed, and at least 20"
-                                + " have ended. If this key and `breaker.threshold` are 0, there is no breaker."),
-                (settings, rate) -> rate == 0
+                (settings, failures) -> failures == 0
                         ? settings
-                        : settings.breaker(BreakerSettings.DEFAULT.failures(
-                                rate, BreakerSettings.DEFAULT.window(), BreakerSettings.DEFAULT.minimumCalls())));
+                        : settings.breaker((settings.breaker() == null ? BreakerSettings.DEFAULT : settings.breaker())
+                                .failures(100, failures, failures)));
         bind(
                 GROUP.longMillis(
                         "breaker.open.ms",
@@ -298,6 +379,14 @@ final class HandlerSettingsKeys {
         }
     }
 
+    /** Waits by class of error. */
+    record ErrorWaits(List<ErrorRules.Retry> list, String text) {
+        @Override
+        public String toString() {
+            return text;
+        }
+    }
+
     private HandlerSettingsKeys() {}
 
     private static <T> void bind(Key<T> key, BiFunction<HandlerSettings, T, HandlerSettings> setter) {
@@ -326,6 +415,20 @@ final class HandlerSettingsKeys {
             waits.add(of(Long.parseLong(time.group(1)), time.group(2)));
         }
         return new Waits(List.copyOf(waits), text);
+    }
+
+    private static ErrorWaits errorWaits(String text) {
+        var rules = new ArrayList<ErrorRules.Retry>();
+        for (String each : text.isEmpty() ? new String[0] : text.split(",", -1)) {
+            Matcher rule = ERROR_WAITS.matcher(each.strip());
+            if (!rule.matches()) {
+                throw new IllegalArgumentException(
+                        "must be classes of errors with their waits, such as java.io.IOException:5s/1m, was " + text);
+            }
+            Duration[] waits = waits(rule.group(2).replace('/', ',')).list().toArray(new Duration[0]);
+            rules.add(new ErrorRules.Retry(rule.group(1), RetryPolicy.ofWaits(waits)));
+        }
+        return new ErrorWaits(List.copyOf(rules), text);
     }
 
     private static Duration of(long number, String unit) {

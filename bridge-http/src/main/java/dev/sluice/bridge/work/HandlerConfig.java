@@ -16,6 +16,7 @@ import org.jspecify.annotations.Nullable;
  * @param batching how many works a batch handler gets in a call; null: not set
  * @param neverOn classes of errors after which a work never runs again
  * @param config what the handler itself gets
+ * @param errors what else happens after errors of some classes
  */
 public record HandlerConfig(
         String name,
@@ -24,7 +25,8 @@ public record HandlerConfig(
         HandlerSettings settings,
         @Nullable Batching batching,
         List<String> neverOn,
-        Map<String, String> config) {
+        Map<String, String> config,
+        ErrorRules errors) {
 
     /** How works are handed to a batch handler unless the configuration says it. */
     public static final Batching USUAL_BATCHING = Batching.ofSize(100);
@@ -35,6 +37,18 @@ public record HandlerConfig(
     public HandlerConfig {
         neverOn = List.copyOf(neverOn);
         config = Map.copyOf(config);
+    }
+
+    /** Makes the configuration of a handler without further rules by class of error. */
+    public HandlerConfig(
+            String name,
+            String workType,
+            String type,
+            HandlerSettings settings,
+            @Nullable Batching batching,
+            List<String> neverOn,
+            Map<String, String> config) {
+        this(name, workType, type, settings, batching, neverOn, config, ErrorRules.NONE);
     }
 
     /** Returns a key of this handler. */

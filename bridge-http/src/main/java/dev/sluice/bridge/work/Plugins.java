@@ -3,10 +3,12 @@ package dev.sluice.bridge.work;
 import dev.sluice.bridge.system.FileProblem;
 import dev.sluice.bridge.system.StartException;
 import dev.sluice.work.BatchHandler;
+import dev.sluice.work.BreakerSettings;
 import dev.sluice.work.Handler;
 import dev.sluice.work.HandlerProvider;
 import dev.sluice.work.HandlerSettings;
 import dev.sluice.work.Hooks;
+import dev.sluice.work.RetryPolicy;
 import java.io.IOException;
 import java.lang.reflect.Constructor;
 import java.lang.reflect.InvocationTargetException;
@@ -15,6 +17,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
@@ -93,7 +96,7 @@ final class Plugins implements AutoCloseable {
             throw new StartException(config.key("batch.*") + " has no use: "
                     + handler.getClass().getName() + " is no " + BatchHandler.class.getName());
         }
-        return new Made(handler, settings(plugin, config));
+        return new Made(handler, settings(config, plugin.loader(), "the plug-in in " + plugin.folder()));
     }
 
     private static boolean has(Plugin plugin, HandlerConfig config) throws StartException {
@@ -192,21 +195,40 @@ final class Plugins implements AutoCloseable {
                 error);
     }
 
-    /** Returns the settings of a handler, with the rules that name classes. */
-    private static HandlerSettings settings(Plugin plugin, HandlerConfig config) throws StartException {
-        HandlerSettings settings = config.settings();
+    /**
+     * Returns the settings of a handler, with the rules that name classes.
+     *
+     * @param loader finds the classes
+     * @param owner whose classes they may be, for people
+     */
+    static HandlerSettings settings(HandlerConfig config, ClassLoader loader, String owner) throws StartException {
+        RetryPolicy retry = config.settings().retry();
         for (String name : config.neverOn()) {
-            try {
-                Class<?> error = Class.forName(name, false, plugin.loader());
-                settings = settings.retry(settings.retry().neverOn(error.asSubclass(Throwable.class)));
-            } catch (ClassNotFoundException | LinkageError | ClassCastException e) {
-                throw new StartException(
-                        config.key("retry.never.on") + " has " + name + ", which is no error of the JDK or of the"
-                                + " plug-in in " + plugin.folder(),
-                        e);
-            }
+            retry = retry.neverOn(error(config, "retry.never.on", name, loader, owner));
         }
-        return settings;
+        for (ErrorRules.Retry rule : config.errors().retries()) {
+            retry = retry.on(error(config, "retry.on", rule.error(), loader, owner), rule.policy());
+        }
+        HandlerSettings settings = config.settings().retry(retry);
+        BreakerSettings breaker = settings.breaker();
+        if (breaker == null) {
+            return settings;
+        }
+        var ignored = new LinkedHashSet<Class<? extends Throwable>>();
+        for (String name : config.errors().ignored()) {
+            ignored.add(error(config, "breaker.ignore", name, loader, owner));
+        }
+        return settings.breaker(breaker.ignoring(ignored));
+    }
+
+    private static Class<? extends Throwable> error(
+            HandlerConfig config, String key, String name, ClassLoader loader, String owner) throws StartException {
+        try {
+            return Class.forName(name, false, loader).asSubclass(Throwable.class);
+        } catch (ClassNotFoundException | LinkageError | ClassCastException e) {
+            throw new StartException(
+                    config.key(key) + " has " + name + ", which is no error of the JDK or of " + owner, e);
+        }
     }
 
     /** Closes the class loaders of all plug-ins. */

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import dev.sluice.bridge.system.ConfigException;
+import dev.sluice.bridge.work.ErrorRules;
 import dev.sluice.bridge.work.HandlerConfig;
 import dev.sluice.work.Batching;
 import dev.sluice.work.BreakerSettings;
@@ -177,6 +178,75 @@ class WorkSettingsTest {
     }
 
     @Test
+    void aCircuitBreakerMayLookAtSlowRuns() throws ConfigException {
+        String[] slow = {
+            "work.handlers", "a",
+            "work.handlers.a.type", "acme.A",
+            "work.handlers.a.breaker.slow.ms", "2000",
+            "work.handlers.a.breaker.slow.rate", "70",
+            "work.handlers.a.breaker.window", "10"
+        };
+        assertThat(only(parse(slow)).settings().breaker())
+                .as("the minimum is not above the window")
+                .isEqualTo(BreakerSettings.DEFAULT.failures(50, 10, 10).slow(70, Duration.ofSeconds(2)));
+        var more = map(slow);
+        more.put("work.handlers.a.breaker.minimum.calls", "11");
+        assertThat(catchThrowableOfType(ConfigException.class, () -> BridgeConfig.parse(more))
+                        .problems())
+                .containsExactly("handler a: minimumCalls must be 1 to the window 10, was 11");
+    }
+
+    @Test
+    void whatAHandlerSaysItselfCountsAlsoIfAllHandlersSayItInAnotherWay() throws ConfigException {
+        HandlerSettings settings = only(parse(
+                        "work.handlers", "a",
+                        "work.handlers.a.type", "acme.A",
+                        "work.defaults.breaker.threshold", "7",
+                        "work.handlers.a.breaker.failure.rate", "30",
+                        "work.defaults.retry.waits", "1m,1m",
+                        "work.handlers.a.retry.backoff.ms", "5"))
+                .settings();
+        assertThat(settings.breaker()).isEqualTo(BreakerSettings.DEFAULT.failures(30, 100, 20));
+        assertThat(settings.retry())
+                .isEqualTo(RetryPolicy.DEFAULT.exponential(Duration.ofMillis(5), RetryPolicy.DEFAULT.longest()));
+        assertThat(only(parse(
+                                "work.handlers", "a",
+                                "work.handlers.a.type", "acme.A",
+                                "work.handlers.a.breaker.threshold", "7",
+                                "work.defaults.breaker.failure.rate", "30"))
+                        .settings()
+                        .breaker())
+                .isEqualTo(BreakerSettings.consecutive(7));
+    }
+
+    @Test
+    void aKeyOfACircuitBreakerThatIsNotThereIsRefused() {
+        assertThat(problems(
+                        "work.handlers", "a",
+                        "work.handlers.a.type", "acme.A",
+                        "work.handlers.a.breaker.open.ms", "100",
+                        "work.handlers.a.breaker.half.open.calls", "5"))
+                .as("the default says nothing")
+                .containsExactly("work.handlers.a.breaker.open.ms has no use: the handler has no circuit breaker,"
+                        + " because none of breaker.failure.rate, breaker.threshold and breaker.slow.ms is set");
+    }
+
+    @Test
+    void waitsByClassOfErrorKeepTheirOrder() throws ConfigException {
+        assertThat(only(parse(
+                                "work.handlers", "a",
+                                "work.handlers.a.type", "acme.A",
+                                "work.handlers.a.retry.on", "acme.Busy:5s/1m, java.io.IOException:10s"))
+                        .errors()
+                        .retries())
+                .containsExactly(
+                        new ErrorRules.Retry(
+                                "acme.Busy", RetryPolicy.ofWaits(Duration.ofSeconds(5), Duration.ofMinutes(1))),
+                        new ErrorRules.Retry(
+                                "java.io.IOException", RetryPolicy.ofWaits(Duration.ofSeconds(10))));
+    }
+
+    @Test
     void lanesAreStrictOrHaveWeights() throws ConfigException {
         assertThat(parse("work.lanes", "strict").describe()).contains("work.lanes = strict");
         assertThat(parse().describe()).contains("work.lanes = 8:4:2:1");
@@ -259,6 +329,8 @@ class WorkSettingsTest {
                 "timeout.ms | 0 | timeout.ms must be 1 to 999993600000, was 0",
                 "retry.waits | 5 | retry.waits must be times with units, such as 0s,500ms,5m,2h,1d, was 5",
                 "retry.jitter | 2 | retry.jitter must be a number from 0 to 1, was 2",
+                "retry.on | acme.A | retry.on must be classes of errors with their waits, such as"
+                        + " java.io.IOException:5s/1m, was acme.A",
                 "keep.results | yes | keep.results must be true or false, was yes",
                 "concurrency | many | concurrency must be a whole number, 0 to 10000, was many"
             })

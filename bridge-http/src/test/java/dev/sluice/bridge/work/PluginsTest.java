@@ -7,10 +7,14 @@ import static org.awaitility.Awaitility.await;
 import dev.sluice.bridge.system.StartException;
 import dev.sluice.work.BatchHandler;
 import dev.sluice.work.Batching;
+import dev.sluice.work.BreakerSettings;
 import dev.sluice.work.Handler;
 import dev.sluice.work.HandlerSettings;
 import dev.sluice.work.Outcome;
+import dev.sluice.work.RetryPolicy;
 import dev.sluice.work.Work;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.lang.ref.WeakReference;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -18,6 +22,7 @@ import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -321,6 +326,40 @@ class PluginsTest {
                         Map.of())))
                 .isEqualTo("work.handlers.orders.retry.never.on has acme.Nothing, which is no error of the JDK or of"
                         + " the plug-in in " + directory.resolve("echo"));
+    }
+
+    @Test
+    void classesOfErrorsMayBeThoseOfThePluginForRetriesAndTheBreaker() throws Exception {
+        PluginJars.compile(
+                directory.resolve("echo"),
+                Map.of(
+                        "acme.Echo",
+                        HANDLER.formatted("1"),
+                        "acme.Refused",
+                        "package acme; @SuppressWarnings(\"serial\") public class Refused extends RuntimeException {}"));
+        var plugins = new Plugins(directory, true);
+        HandlerSettings breaker = HandlerSettings.DEFAULT.breaker(BreakerSettings.DEFAULT);
+        RetryPolicy slowly = RetryPolicy.ofWaits(Duration.ofSeconds(7));
+        var errors = new ErrorRules(
+                List.of(new ErrorRules.Retry("java.io.IOException", slowly)),
+                List.of("acme.Refused", "java.lang.IllegalStateException"));
+        HandlerSettings settings = plugins.make(new HandlerConfig(
+                        "orders", "orders", "acme.Echo", breaker, null, List.of("acme.Refused"), Map.of(), errors))
+                .settings();
+        assertThat(settings.retry().after(new UncheckedIOException(new IOException()))).isEqualTo(slowly);
+        BreakerSettings made = Objects.requireNonNull(settings.breaker());
+        assertThat(made.ignored()).extracting(Class::getName)
+                .containsExactlyInAnyOrder("acme.Refused", "java.lang.IllegalStateException");
+        assertThat(problem(new HandlerConfig(
+                        "orders",
+                        "orders",
+                        "acme.Echo",
+                        breaker,
+                        null,
+                        List.of(),
+                        Map.of(),
+                        new ErrorRules(List.of(), List.of("acme.Nothing")))))
+                .startsWith("work.handlers.orders.breaker.ignore has acme.Nothing, which is no error of the JDK or of");
     }
 
     @Test

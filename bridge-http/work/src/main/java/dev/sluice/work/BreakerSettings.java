@@ -103,8 +103,13 @@ public record BreakerSettings(
         for (Class<? extends Throwable> each : errors) {
             all.add(each);
         }
+        return ignoring(all);
+    }
+
+    /** Sets which errors are not counted. */
+    public BreakerSettings ignoring(Set<Class<? extends Throwable>> errors) {
         return new BreakerSettings(
-                failureRate, window, minimumCalls, slowRate, slowerThan, openFor, halfOpenCalls, all);
+                failureRate, window, minimumCalls, slowRate, slowerThan, openFor, halfOpenCalls, errors);
     }
 
     /** Returns whether an error is not counted. */
