@@ -202,13 +202,13 @@ public final class WorkBuffer implements AutoCloseable {
     /**
      * Adds a listener of events while the buffer runs, as {@link Builder#listener} does before.
      *
-     * @return removes the listener. It may still get an event that it is being handed
+     * @return removes the listener, and counts what it misses
      */
-    public Runnable listen(WorkListener listener) {
+    public Listening listen(WorkListener listener) {
         return operations.listen(listener);
     }
 
-    /** Returns how many events listeners have missed because they were slower than the works. */
+    /** Returns how many events all listeners and the queue of events have missed: they were slower than the works. */
     public long droppedEvents() {
         return operations.droppedEvents();
     }

@@ -3,6 +3,7 @@ package dev.sluice.bridge.api.work;
 import dev.sluice.bridge.api.work.EventStream.EventFrames;
 import dev.sluice.bridge.limits.OverloadedException;
 import dev.sluice.bridge.system.Threads;
+import dev.sluice.work.Listening;
 import dev.sluice.work.WorkBuffer;
 import dev.sluice.work.WorkEvent;
 import dev.sluice.work.WorkEventJson;
@@ -61,7 +62,7 @@ final class EventHub implements AutoCloseable {
     private final ArrayDeque<Kept> kept = new ArrayDeque<>();
     private final ScheduledThreadPoolExecutor clock = Threads.clock("sluice-event-streams");
     private @Nullable WorkBuffer heard;
-    private @Nullable Runnable stopListening;
+    private @Nullable Listening listening;
     private @Nullable ScheduledFuture<?> beats;
     private String name = "";
     private long last;
@@ -133,16 +134,16 @@ final class EventHub implements AutoCloseable {
         stopListening();
         name = Long.toHexString(ThreadLocalRandom.current().nextLong());
         last = 0;
-        lost = buffer.droppedEvents();
+        lost = 0;
         heard = buffer;
-        stopListening = buffer.listen(this::on);
+        listening = buffer.listen(this::on);
         beats = clock.scheduleWithFixedDelay(this::beat, BEAT.toMillis(), BEAT.toMillis(), TimeUnit.MILLISECONDS);
     }
 
     private void stopListening() {
-        if (stopListening != null) {
-            stopListening.run();
-            stopListening = null;
+        if (listening != null) {
+            listening.close();
+            listening = null;
         }
         if (beats != null) {
             beats.cancel(false);
@@ -153,8 +154,8 @@ final class EventHub implements AutoCloseable {
     }
 
     private synchronized void on(WorkEvent event) {
-        if (heard != null && heard.droppedEvents() > lost) { // The engine was faster than this thread.
-            lost = heard.droppedEvents();
+        if (listening != null && listening.dropped() > lost) { // The engine was faster than this thread.
+            lost = listening.dropped();
             streams.forEach(stream -> stream.add(EventFrames.gap("busy")));
         }
         String id = name + "-" + ++last;

@@ -1,6 +1,7 @@
 package dev.sluice.work.engine;
 
 import dev.sluice.work.BreakerState;
+import dev.sluice.work.Listening;
 import dev.sluice.work.WorkEvent;
 import dev.sluice.work.WorkEvent.Kind;
 import dev.sluice.work.WorkListener;
@@ -49,6 +50,7 @@ final class Events {
     }
 
     private static final class Outlet {
+        private final LongAdder missed = new LongAdder();
         private final WorkListener listener;
         private final ArrayBlockingQueue<WorkEvent> waiting;
         private final Thread thread = WorkThreads.daemon("sluice-work-events", this::run);
@@ -111,15 +113,23 @@ final class Events {
     /**
      * Adds a listener after the start.
      *
-     * @return removes the listener. It may still get an event that it is being handed
+     * @return removes the listener, and counts what it misses
      */
-    Runnable add(WorkListener listener) {
+    Listening add(WorkListener listener) {
         var outlet = new Outlet(listener, capacity);
         outlet.thread.start();
         outlets.add(outlet);
-        return () -> {
-            outlets.remove(outlet);
-            outlet.abandon();
+        return new Listening() {
+            @Override
+            public long dropped() {
+                return outlet.missed.sum();
+            }
+
+            @Override
+            public void close() {
+                outlets.remove(outlet);
+                outlet.abandon();
+            }
         };
     }
 
@@ -165,6 +175,7 @@ final class Events {
         for (Outlet outlet : outlets) {
             if (!outlet.waiting.offer(event)) {
                 dropped.increment();
+                outlet.missed.increment();
             }
         }
     }

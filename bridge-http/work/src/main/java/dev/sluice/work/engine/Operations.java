@@ -12,6 +12,7 @@ import dev.sluice.work.Enqueued;
 import dev.sluice.work.HandlerSettings;
 import dev.sluice.work.Hooks;
 import dev.sluice.work.Limit;
+import dev.sluice.work.Listening;
 import dev.sluice.work.Work;
 import dev.sluice.work.WorkAdmin;
 import dev.sluice.work.WorkEvent;
@@ -364,8 +365,8 @@ public final class Operations {
         return admin;
     }
 
-    /** Adds a listener. Returns what removes it. */
-    public Runnable listen(WorkListener listener) {
+    /** Adds a listener. */
+    public Listening listen(WorkListener listener) {
         return events.add(listener);
     }
 
