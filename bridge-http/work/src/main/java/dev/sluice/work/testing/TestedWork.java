@@ -1,10 +1,12 @@
 package dev.sluice.work.testing;
 
+import dev.sluice.queue.LimitKey;
 import dev.sluice.work.HandlerSettings;
 import dev.sluice.work.Hooks;
 import dev.sluice.work.Work;
 import dev.sluice.work.WorkEvent.Kind;
 import dev.sluice.work.WorkId;
+import dev.sluice.work.rules.Types;
 import dev.sluice.work.run.Failure;
 import dev.sluice.work.run.Report;
 import dev.sluice.work.run.Run;
@@ -158,12 +160,28 @@ final class TestedWork implements Run {
         return result;
     }
 
+    /** Returns the name of the partition in which the engine would find the work: it carries the keys. */
+    private String partition() {
+        String place = settings().limits().key();
+        String limitKey = work.limitKey();
+        if (limitKey == null && place != null) {
+            limitKey = LimitKey.parse(place).of(work.payload(), work.metadata());
+        }
+        String key = work.key();
+        return Types.partition(
+                key == null ? Types.partitionOfLane(work.priority(), 0) : Types.partitionOfKey(key), limitKey);
+    }
+
     @Override
     public Work work() {
+        String partition = partition();
         return Run.handled(
                         work.type(),
                         work.payload(),
-                        new Run.Keys(work.key(), work.limitKey(), work.idempotencyKey()),
+                        new Run.Keys(
+                                Types.isShared(partition) ? null : Types.keyOf(partition),
+                                LimitKey.keyOf(partition),
+                                work.idempotencyKey()),
                         work.deadline(),
                         work.metadata())
                 .priority(work.priority());

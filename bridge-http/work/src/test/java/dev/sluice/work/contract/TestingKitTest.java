@@ -2,6 +2,7 @@ package dev.sluice.work.contract;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.sluice.queue.PriorityLane;
 import dev.sluice.work.BatchHandler;
 import dev.sluice.work.Batching;
 import dev.sluice.work.Context;
@@ -28,6 +29,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.concurrent.ConcurrentSkipListSet;
 import java.util.concurrent.CopyOnWriteArrayList;
 import org.junit.jupiter.api.Test;
 
@@ -126,6 +129,37 @@ class TestingKitTest extends WorkFixture {
             }
             return Outcome.done("{\"attempt\":" + context.attempt() + "}");
         }
+    }
+
+    @Test
+    void aHandlerSeesTheSameKeysAndThePriorityThatTheEngineShows() throws Exception {
+        String tenant = "{\"tenant\":\"acme\",\"i\":%d}";
+        List<Work> works = List.of(
+                Work.of("keys", tenant.formatted(0)),
+                Work.of("keys", tenant.formatted(1)).key("k").priority(PriorityLane.HIGH),
+                Work.of("keys", tenant.formatted(2)).limitKey("other").priority(PriorityLane.LOW),
+                Work.of("keys", tenant.formatted(3)).limitKey("l".repeat(300)).key("k".repeat(250)),
+                Work.of("keys", tenant.formatted(4)).key("~@other/x"),
+                Work.of("keys", "{\"i\":5}"),
+                Work.of("keys", "{\"i\":6}").conflate("c"));
+        HandlerSettings settings = HandlerSettings.DEFAULT.limitKey("/tenant");
+        var inKit = new TreeSet<String>();
+        WorkTester tester = WorkTester.builder()
+                .handler("keys", (each, context) -> noted(inKit, each), settings)
+                .build();
+        works.forEach(tester::enqueue);
+        tester.runAll();
+        var inEngine = new ConcurrentSkipListSet<String>();
+        start(builder().handler("keys", (each, context) -> noted(inEngine, each), settings))
+                .enqueue(works);
+        until(() -> inEngine.size() == works.size());
+        assertThat(inKit).containsExactlyElementsOf(inEngine);
+        assertThat(inKit).anyMatch(each -> each.contains("HIGH k acme"));
+    }
+
+    private static Outcome noted(Set<String> seen, Work work) {
+        seen.add(work.payloadText() + " " + work.priority() + " " + work.key() + " " + work.limitKey());
+        return Outcome.done();
     }
 
     private static final List<String> SCRIPTS = List.of(
