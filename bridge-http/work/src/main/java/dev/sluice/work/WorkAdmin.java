@@ -42,11 +42,19 @@ public interface WorkAdmin {
      * The works of a list.
      *
      * @param type null: all types
-     * @param states empty: all; works that are done are in no list
+     * @param states empty: all but {@link WorkState#DONE}, which leaves no row
      */
     record Filter(@Nullable String type, Set<WorkState> states) {
+        /**
+         * Checks the states.
+         *
+         * @throws IllegalArgumentException if one is {@link WorkState#DONE}
+         */
         public Filter {
             states = Set.copyOf(states);
+            if (states.contains(WorkState.DONE)) {
+                throw new IllegalArgumentException("works that are done are in no list; look for one by its id");
+            }
         }
     }
 

@@ -132,7 +132,9 @@ final class WorkEndpoints {
         }
         if (state == WorkState.DONE) {
             throw badRequest(
-                    "state must not be done: a work that is done leaves no row; GET /api/v1/work/{id} shows it");
+                    "state must not be done: a work that is done leaves no row. GET /api/v1/work/{id} shows it, GET"
+                            + " /api/v1/work/stats counts them, and GET /api/v1/messages?queue=work.TYPE lists the"
+                            + " messages of a type");
         }
         return state;
     }

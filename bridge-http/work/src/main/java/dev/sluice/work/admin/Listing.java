@@ -22,7 +22,11 @@ import java.util.Set;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
-/** Lists works, source after source. A page costs a bounded number of rows, so it may be short if few of them match. */
+/**
+ * Lists works, source after source. A page costs a bounded number of rows, so it may be short if few of them match:
+ * works that wait are found by at most 10,000 cursors for each of its statements. Only those that are not due cost as
+ * many index entries as their types have partitions.
+ */
 final class Listing {
     /** Most statements of a page. */
     private static final int MOST_PARTS = 20;

@@ -1,5 +1,7 @@
 package dev.sluice.work.store;
 
+import static java.util.Objects.requireNonNull;
+
 import dev.sluice.queue.sql.BoundStatement;
 import dev.sluice.queue.sql.Rows;
 import dev.sluice.queue.sql.Statements;
@@ -8,14 +10,21 @@ import dev.sluice.work.store.FindRows.Times;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
 /** Lists works table by table, each in the order of an index. */
 public final class ListRows {
-    /** Most partitions that one statement reads. */
-    private static final int PARTITIONS = 200;
+    /** Most partitions whose works one statement reads. */
+    static final int PARTITIONS = 200;
+
+    /** Most cursors that a part reads in search of these. Idle ones count too. */
+    static final int CURSORS = 10_000;
+
+    /** Most segments that one statement reads. */
+    static final int SEGMENTS = 100;
 
     private final Statements statements;
     private final String group;
@@ -32,7 +41,7 @@ public final class ListRows {
         ITEMS("items", LAST_ID, ""),
         OUTBOX("outbox", "", ""),
         SCHEDULED("scheduled", "", ""),
-        WAITING("waiting", "0", ""),
+        WAITING("waiting", "0", "0"),
         DEAD("dead", "infinity", "0"),
         ENDED("ended", LAST_ID, "");
 
@@ -115,41 +124,87 @@ public final class ListRows {
     }
 
     /** A partition with works that no engine has claimed. */
-    private record Unread(long queueId, long partitionId, String name, int lane, long position, String acked) {}
+    private record Unread(long partitionId, String name, int lane, long position, String acked) {}
+
+    /**
+     * What a search in the cursors of a queue has found.
+     *
+     * @param cursors how many were read
+     * @param next the partition behind them; 0: there are no more
+     */
+    private record Search(List<Unread> partitions, int cursors, long next) {}
 
     private Part waiting(Connection connection, List<Long> queues, SortKey after, int limit) throws SQLException {
-        List<Unread> unread = statements
+        long first = Long.parseLong(after.first());
+        var works = new ArrayList<Listed>();
+        int cursors = CURSORS;
+        for (long queue : queues) {
+            SortKey key = queue == first ? after : new SortKey(Long.toString(queue), "0", "0");
+            while (queue >= first && key != null) {
+                if (cursors <= 0 || works.size() >= limit) {
+                    return new Part(works, key);
+                }
+                Search search = unread(connection, queue, key, cursors);
+                cursors -= Math.max(search.cursors(), 1);
+                List<Listed> some = works(connection, queue, search.partitions(), key, limit - works.size());
+                Listed last = some.isEmpty() ? null : some.get(some.size() - 1);
+                if (last != null && last.partition() == null) {
+                    works.addAll(some.subList(0, some.size() - 1));
+                    return new Part(works, last.key());
+                }
+                works.addAll(some);
+                if (works.size() >= limit) {
+                    return new Part(works, requireNonNull(last).key());
+                }
+                key = search.next() == 0 ? null : new SortKey(Long.toString(queue), Long.toString(search.next()), "0");
+            }
+        }
+        return new Part(works, null);
+    }
+
+    private Search unread(Connection connection, long queue, SortKey key, int cursors) throws SQLException {
+        List<Unread> rows = statements
                 .on(connection, "unread")
-                .set("queues", queues, Long::longValue)
+                .set("queue", queue)
                 .set("group", group)
-                .set("key_1", after.first())
+                .set("key", key.second())
+                .set("rows", cursors)
                 .set("partitions", PARTITIONS)
                 .list(row -> new Unread(
-                        row.getLong("queue_id"),
                         row.getLong("partition_id"),
                         row.getString("partition_name"),
                         row.getInt("lane"),
                         row.getLong("position"),
                         row.getString("acked")));
-        if (unread.isEmpty()) {
-            return new Part(List.of(), null);
+        Unread end = rows.get(rows.size() - 1);
+        List<Unread> found = rows.subList(0, rows.size() - 1);
+        long next = 0;
+        if (found.size() == PARTITIONS) {
+            next = found.get(PARTITIONS - 1).partitionId() + 1;
+        } else if (end.position() == cursors) {
+            next = end.partitionId() + 1;
         }
-        List<Listed> works = statements
+        return new Search(found, (int) end.position(), next);
+    }
+
+    /** Returns works of partitions. The last one has no partition if more of them may be behind its key. */
+    private List<Listed> works(Connection connection, long queue, List<Unread> unread, SortKey key, int limit)
+            throws SQLException {
+        if (unread.isEmpty()) {
+            return List.of();
+        }
+        return statements
                 .on(connection, "waiting")
-                .set("of_queues", unread, Unread::queueId)
+                .set("queue", queue)
                 .set("partitions", unread, Unread::partitionId)
                 .setTexts("names", unread, Unread::name)
                 .setInts("lanes", unread, Unread::lane)
                 .set("positions", unread, Unread::position)
                 .setTexts("acked", unread, Unread::acked)
-                .set("key_1", after.first())
-                .set("key_2", after.second())
+                .set("key_2", key.second())
+                .set("key_3", key.third())
+                .set("segments", SEGMENTS)
                 .set("limit", limit)
                 .list(Listed::of);
-        if (works.size() == limit) {
-            return new Part(works, works.get(limit - 1).key());
-        }
-        long last = unread.get(unread.size() - 1).partitionId();
-        return new Part(works, new SortKey(Long.toString(last + 1), "0", ""));
     }
 }

@@ -92,57 +92,80 @@ from (
 order by s.partition_id, s.transaction_id;
 
 -- name: unread
--- The next partitions that may have works that no engine has claimed, from :key_1 on.
-select c.queue_id, c.partition_id, p.name as partition_name, p.lane, greatest(c.position, p.tail - 1) as position,
-       c.acked::text as acked
-from (
-  select g.queue_id, c.partition_id, c.position, c.acked
-  from unnest(:queues::bigint[]) as wanted (id)
+-- Of the next :rows cursors of a queue, from the partition :key on, those that may have works that no engine has claimed.
+-- The last row, without a name, says how many cursors were read, and up to which partition.
+with read as materialized (
+  select c.partition_id, c.position, c.acked, c.available_at
+  from (select g.id from sluice.consumer_groups g where g.queue_id = :queue and g.name = :group offset 0) g
   cross join lateral (
-    select g.id, g.queue_id from sluice.consumer_groups g where g.queue_id = wanted.id and g.name = :group offset 0
-  ) g
-  cross join generate_series(0, 3) as priority (lane)
-  cross join lateral (
-    select c.partition_id, c.position, c.acked from sluice.cursors c
-    where c.group_id = g.id and c.lane = priority.lane and c.available_at is not null
-    offset 0
+    select c.partition_id, c.position, c.acked, c.available_at from sluice.cursors c
+    where c.group_id = g.id and c.partition_id >= :key::bigint
+    order by c.partition_id
+    limit :rows
   ) c
-  where c.partition_id >= :key_1::bigint
-  order by c.partition_id
-  limit :partitions
-) c
-cross join lateral (select * from sluice.partitions p where p.id = c.partition_id offset 0) p
-order by c.partition_id;
+)
+select u.*
+from (
+  select c.partition_id, p.name as partition_name, p.lane, greatest(c.position, p.tail - 1) as position, c.acked::text as acked
+  from (
+    select * from read r where r.available_at is not null order by r.partition_id limit :partitions
+  ) c
+  cross join lateral (select * from sluice.partitions p where p.id = c.partition_id offset 0) p
+  union all
+  select coalesce(max(r.partition_id), 0), null, 0, count(*), '' from read r
+) u
+order by u.partition_name is null, u.partition_id;
 
 -- name: waiting
--- Works of these partitions behind their cursors and the key, in the order of their places.
-select w.queue_id, m.id as message_id, w.partition_name, w.lane, 'waiting' as state, 0 as attempts, 0 as crashes,
-       0::bigint as snoozes, m.created_at, null::timestamptz as due_at, null::timestamptz as lease_until,
-       null::timestamptz as ended_at, w.partition_id::text as key_1, m.seq::text as key_2, '' as key_3
-from unnest(:of_queues::bigint[], :partitions::bigint[], :names::text[], :lanes::integer[], :positions::bigint[], :acked::text[])
-  as w (queue_id, partition_id, partition_name, lane, position, acked)
-cross join lateral (
-  select case when w.partition_id = :key_1::bigint then greatest(w.position, :key_2::bigint) else w.position end as seq
-) after
-cross join lateral (
-  select m.id, s.first_seq + m.position - 1 as seq, coalesce(m.created_at, s.created_at) as created_at
+-- Works of these partitions of a queue behind their cursors and the key, in the order of their places. Reads at most
+-- :segments segments, and no more than have :limit works. If there are more, a row without a name says up to where it
+-- has read. Messages that were deleted or acknowledged are in segments too, so few works may be in many of them.
+with found as materialized (
+  select f.*, sum(f.last_seq - f.first_seq + 1) over (order by f.partition_id, f.first_seq) - (f.last_seq - f.first_seq + 1) as before,
+         count(*) over () as segments
   from (
-    select s.* from sluice.segments s
-    where s.partition_id = w.partition_id
-      and s.first_seq >= coalesce((
-        select max(b.first_seq) from sluice.segments b where b.partition_id = w.partition_id and b.first_seq <= after.seq + 1
-      ), 0)
-    order by s.first_seq
-    limit :limit
+    select w.partition_id, w.name, w.lane, w.acked, after.seq as after, s.first_seq, s.last_seq
+    from unnest(:partitions::bigint[], :names::text[], :lanes::integer[], :positions::bigint[], :acked::text[])
+      as w (partition_id, name, lane, position, acked)
+    cross join lateral (
+      select case when w.partition_id = :key_2::bigint then greatest(w.position, :key_3::bigint) else w.position end as seq
+    ) after
+    cross join lateral (
+      select s.first_seq, s.last_seq from sluice.segments s
+      where s.partition_id = w.partition_id
+        and s.first_seq >= coalesce((
+          select max(b.first_seq) from sluice.segments b where b.partition_id = w.partition_id and b.first_seq <= after.seq + 1
+        ), 0)
+      order by s.first_seq
+      limit :segments
+    ) s
+    order by w.partition_id, s.first_seq
+    limit :segments
+  ) f
+)
+select :queue::bigint as queue_id, m.id as message_id, m.name as partition_name, m.lane, 'waiting' as state, 0 as attempts,
+       0 as crashes, 0::bigint as snoozes, m.created_at, null::timestamptz as due_at, null::timestamptz as lease_until,
+       null::timestamptz as ended_at, :queue::text as key_1, m.partition_id::text as key_2, m.seq::text as key_3
+from (
+  select f.partition_id, f.name, f.lane, u.id, f.first_seq + u.place - 1 as seq, coalesce(u.created_at, s.created_at) as created_at
+  from found f
+  cross join lateral (
+    select * from sluice.segments s where s.partition_id = f.partition_id and s.first_seq = f.first_seq offset 0
   ) s
   cross join lateral unnest(s.ids, s.created_ats, case when s.has_deletions then s.payloads end)
-    with ordinality as m (id, created_at, payload, position)
-  where s.first_seq + m.position - 1 > after.seq and not w.acked::int8multirange @> s.first_seq + m.position - 1
-    and (not s.has_deletions or m.payload is not null)
-  order by seq
-  limit :limit
+    with ordinality as u (id, created_at, payload, place)
+  where f.before < :limit and f.first_seq + u.place - 1 > f.after and not f.acked::int8multirange @> f.first_seq + u.place - 1
+    and (not s.has_deletions or u.payload is not null)
+  union all
+  (
+    select f.partition_id, null, f.lane, '00000000-0000-0000-0000-000000000000', greatest(f.last_seq, f.after), null
+    from found f
+    where f.before < :limit and (f.segments = :segments or exists (select from found more where more.before >= :limit))
+    order by f.partition_id desc, f.first_seq desc
+    limit 1
+  )
 ) m
-order by w.partition_id, m.seq
+order by m.partition_id, m.seq, m.name is null
 limit :limit;
 
 -- name: dead

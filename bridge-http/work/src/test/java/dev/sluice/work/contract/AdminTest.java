@@ -120,6 +120,48 @@ class AdminTest extends WorkFixture {
     }
 
     @Test
+    void worksBehindManyDeletedOnesAreListed() throws Exception {
+        WorkBuffer work = start(builder());
+        for (int i = 0; i < 130; i++) { // Each in a segment of its own.
+            work.enqueue(Work.of("deleted", "1").key("k"));
+        }
+        assertThat(count("segments")).isEqualTo(130);
+        postgres.execute("update sluice.segments set payloads = array[null]::text[], has_deletions = true"
+                + " where first_seq between 2 and 125");
+        work.enqueue(Work.of("later", "1"));
+        assertThat(all(work, new Filter(null, Set.of(WorkState.WAITING)), 100)).hasSize(1 + 5 + 1);
+        assertThat(all(work, new Filter(null, Set.of(WorkState.WAITING)), 3)).hasSize(1 + 5 + 1);
+    }
+
+    @Test
+    void worksAreListedOnceBehindManyPartitionsThatHaveNone() throws Exception {
+        WorkBuffer work = start(builder());
+        work.enqueue(IntStream.range(0, 450)
+                .mapToObj(i -> Work.of("many", "1").key("k" + i))
+                .toList());
+        List<WorkSummary> works = all(work, new Filter("many", Set.of(WorkState.WAITING)), 100);
+        assertThat(works).hasSize(450).extracting(WorkSummary::id).doesNotHaveDuplicates();
+        postgres.execute("insert into sluice.partitions (queue_id, name) select q.id, 'idle' || i from sluice.queues q,"
+                + " generate_series(1, 25000) i where q.name = 'work.many';"
+                + " insert into sluice.cursors (group_id, partition_id, lane, position) select g.id, p.id, 2, 0"
+                + " from sluice.partitions p join sluice.consumer_groups g using (queue_id) where p.name like 'idle%'");
+        WorkId last = work.enqueue(Work.of("many", "1").key("last")).id();
+        work.enqueue(Work.of("other", "1"));
+        assertThat(all(work, new Filter("many", Set.of(WorkState.WAITING)), 1_000))
+                .hasSize(451)
+                .extracting(WorkSummary::id)
+                .endsWith(last);
+        assertThat(all(work, new Filter(null, Set.of(WorkState.WAITING)), 1_000)).hasSize(452);
+    }
+
+    @Test
+    void aListOfDoneWorksIsRefusedInsteadOfEmpty() {
+        assertThatThrownBy(() -> new Filter(null, Set.of(WorkState.DEAD, WorkState.DONE)))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessage("works that are done are in no list; look for one by its id");
+    }
+
+    @Test
     void aPlaceThatIsNoneIsRefused() {
         WorkBuffer work = start(builder());
         assertThatThrownBy(() -> work.admin().list(new Filter(null, Set.of()), "nonsense", 10))
