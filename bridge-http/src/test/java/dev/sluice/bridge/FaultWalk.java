@@ -402,8 +402,7 @@ final class FaultWalk implements AutoCloseable {
         RunningBridge.json(get("/api/v1/status/buffers?detail=true").body())
                 .findValues("state")
                 .forEach(state -> lanes.add(state.asText()));
-        String gauge = get("/metrics/prometheus")
-                .body()
+        String gauge = metrics()
                 .lines()
                 .filter(line -> line.startsWith("sluice_database_connected "))
                 .findFirst()
@@ -418,6 +417,11 @@ final class FaultWalk implements AutoCloseable {
                 lanes,
                 gauge.replaceAll(".* ", "").replaceAll("\\.0$", ""),
                 RunningBridge.json(health.body).path("database_error").asText(""));
+    }
+
+    /** Returns the page of metrics. */
+    String metrics() {
+        return get("/metrics/prometheus").body();
     }
 
     private Answered get(String path) {

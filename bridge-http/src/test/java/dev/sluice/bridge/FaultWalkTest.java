@@ -1,6 +1,7 @@
 package dev.sluice.bridge;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import dev.sluice.bridge.FaultWalk.Answered;
 import dev.sluice.bridge.FaultWalk.Fault;
@@ -39,6 +40,9 @@ class FaultWalkTest {
             assertThat(standbyGoes.get("pop, auto-ack").error()).isEqualTo("outcome_unknown");
             assertThat(standbyGoes.get("transaction").error()).isEqualTo("outcome_unknown");
             assertThat(walk.wrongs()).isEmpty();
+            // The bridge has read the state of its queues again: it is older than this one.
+            await().untilAsserted(
+                            () -> assertThat(walk.metrics()).contains("queen_dlq_depth_by_queue{queue=\"leased\"} "));
         }
     }
 

@@ -135,7 +135,7 @@ class OddNamesTest {
     }
 
     @Test
-    void everyQueueHasItsOwnCountsOnThePageOfMetrics() {
+    void everyQueueHasItsOwnCountsOnThePageOfMetrics(@TempDir Path directory) {
         for (String name : NAMES) {
             HttpResponse<String> pushed = bridge.push("{\"items\":[" + item(name) + "]}");
             assertThat(pushed.statusCode()).as(name).isEqualTo(201);
@@ -153,9 +153,12 @@ class OddNamesTest {
             assertThat(queuesOf(bridge, family)).as(family).containsAll(NAMES).doesNotHaveDuplicates();
         }
         assertThat(series(bridge)).contains("sluice_push_messages_total{queues=\"other\"}");
-        await().atMost(Duration.ofSeconds(90))
-                .untilAsserted(() ->
-                        assertThat(queuesOf(bridge, "queen_dlq_depth_by_queue")).containsAll(NAMES));
+        // A bridge reads the state of the queues when it starts, and then every half a minute.
+        try (var started = RunningBridge.start(postgres.url(), directory)) {
+            await().atMost(Duration.ofSeconds(90))
+                    .untilAsserted(() -> assertThat(queuesOf(started, "queen_dlq_depth_by_queue"))
+                            .containsAll(NAMES));
+        }
     }
 
     @Test
