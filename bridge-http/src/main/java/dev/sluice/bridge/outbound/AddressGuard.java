@@ -6,7 +6,7 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** Decides which addresses may be connected to: those of the public internet, and those of the networks allowed. */
-public final class AddressGuard {
+final class AddressGuard {
     static final int IPV6_BYTES = 16;
 
     private static final int IPV4_BYTES = 4;
@@ -75,7 +75,7 @@ public final class AddressGuard {
     private final List<Cidr> allowed;
 
     /** Makes a guard that also lets addresses of these networks pass. */
-    public AddressGuard(List<Cidr> allowed) {
+    AddressGuard(List<Cidr> allowed) {
         this.allowed = List.copyOf(allowed);
     }
 
@@ -84,7 +84,8 @@ public final class AddressGuard {
     }
 
     /** Returns why an address must not be connected to, such as {@code a private address}; null: it may. */
-    public @Nullable String problem(InetAddress address) {
+    @Nullable
+    String problem(InetAddress address) {
         return problem(address.getAddress());
     }
 

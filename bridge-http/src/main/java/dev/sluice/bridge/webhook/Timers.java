@@ -4,7 +4,7 @@ import java.time.Duration;
 import java.time.Instant;
 
 /** The clock of deliveries. A test moves one of its own. */
-public interface Timers {
+interface Timers {
     /** Returns the time. */
     Instant now();
 

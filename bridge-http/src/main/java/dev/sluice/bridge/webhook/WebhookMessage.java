@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  * @param time when the event happened
  * @param eventType type of the event; null: the one of the target
  * @param subject what the event is about; null: nothing
- * @param headers the headers of the message, of which the trace is passed on
+ * @param headers the headers of the message; its trace is passed on
  */
 @SuppressWarnings("ArrayRecordComponent") // Nothing compares messages, and copies of payloads would be expensive.
 public record WebhookMessage(

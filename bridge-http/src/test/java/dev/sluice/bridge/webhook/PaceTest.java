@@ -38,7 +38,7 @@ class PaceTest {
             assertThat(pause()).isZero();
         }
         assertThat(after(DELIVERED)).isZero();
-        assertThat(after(SLOW)).as("begins anew").isEqualTo(1);
+        assertThat(after(SLOW)).as("begins again").isEqualTo(1);
     }
 
     @Test
