@@ -49,6 +49,7 @@ import dev.sluice.bridge.system.OwnFiles;
 import dev.sluice.bridge.system.Shell;
 import dev.sluice.bridge.system.StartException;
 import dev.sluice.bridge.system.Threads;
+import dev.sluice.bridge.webhook.WebhookSender;
 import dev.sluice.bridge.work.WorkService;
 import dev.sluice.buffer.DirectoryLockedException;
 import dev.sluice.queue.admin.DeadLetters;
@@ -289,11 +290,12 @@ final class Bridge implements StoppedByProcess {
         var arrivals = new Arrivals(dispatcher::wake);
         var wakeUps = parts.add(new WakeUps(storage.control(), storage.schema, arrivals::heard));
         arrivals.toOthers(wakeUps::tell);
+        WebhookSender webhooks = Webhooks.open(config.outbound(), parts);
         var work = parts.add(new WorkService(
                 config.work(),
                 availability.gated(storage.database.work()),
                 availability::requireDatabase,
-                new WorkService.Surroundings(works, arrivals::ofWorks)));
+                new WorkService.Surroundings(works, arrivals::ofWorks, webhooks)));
         works.droppedEvents(work::droppedEvents);
         arrivals.toWork(work::wake);
         wakeUps.start();

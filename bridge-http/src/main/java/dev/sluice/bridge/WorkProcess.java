@@ -60,8 +60,11 @@ final class WorkProcess implements StoppedByProcess {
         config = all.work().withSchema(settings.appliesSchema());
         var connections = parts.add(new WorkConnections(address, config.connections() + 1)); // One listens.
         connections.requireEntry();
-        service = parts.add(
-                new WorkService(config, connections, () -> {}, new WorkService.Surroundings(WorkMeter.NONE, null)));
+        service = parts.add(new WorkService(
+                config,
+                connections,
+                () -> {},
+                new WorkService.Surroundings(WorkMeter.NONE, null, Webhooks.open(given.outbound(), parts))));
         service.open();
     }
 

@@ -3,6 +3,7 @@ package dev.sluice.bridge.config;
 import dev.sluice.bridge.api.HttpService;
 import dev.sluice.bridge.drain.DrainConfig;
 import dev.sluice.bridge.drain.kafka.KafkaConfig;
+import dev.sluice.bridge.outbound.OutboundSettings;
 import dev.sluice.bridge.postgres.Database;
 import dev.sluice.bridge.system.ConfigException;
 import dev.sluice.bridge.work.HandlerConfig;
@@ -135,6 +136,11 @@ public final class BridgeConfig {
     /** Returns the settings of the work engine. */
     public WorkConfig work() {
         return WorkSettings.of(values, cipher(), handlers);
+    }
+
+    /** Returns the settings of calls to addresses that others have chosen. */
+    public OutboundSettings outbound() {
+        return OutboundKeys.of(values);
     }
 
     public RetentionSettings retention() {

@@ -22,6 +22,7 @@ final class BridgeKeys {
             AdministrationSettings.GROUP,
             AuthSettings.GROUP,
             WorkSettings.GROUP,
+            OutboundKeys.GROUP,
             StopSettings.GROUP,
             MetricsSettings.GROUP);
 

@@ -116,6 +116,7 @@ final class ConfigParser {
         checkPart(List.of("encryption.", "buffer.", "http.max.", DataSettings.DATA_DIRECTORY.name()), config::data);
         checkPart(List.of("encryption.", "queue.", "pop."), config::queue);
         checkPart(List.of("pop."), config::pop);
+        checkPart(List.of("outbound."), config::outbound);
         checkPart(List.of("http.", "pop.", "push.", "auth."), config::http);
     }
 

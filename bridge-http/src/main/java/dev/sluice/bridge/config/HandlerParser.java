@@ -2,6 +2,7 @@ package dev.sluice.bridge.config;
 
 import dev.sluice.bridge.work.ErrorRules;
 import dev.sluice.bridge.work.HandlerConfig;
+import dev.sluice.bridge.work.builtin.Builtin;
 import dev.sluice.work.Batching;
 import dev.sluice.work.HandlerSettings;
 import dev.sluice.work.rules.Types;
@@ -122,10 +123,13 @@ final class HandlerParser {
         }
         HandlerSettings settings;
         Batching batching;
+        Builtin builtin;
+        Map<String, String> config = config(name);
         try {
             Types.check(workType);
-            settings = settings(name);
+            settings = settings(name, BuiltinSettings.settings(type.get()));
             batching = batching(name);
+            builtin = BuiltinSettings.make(type.get(), beginning, config);
             value(name, HandlerSettingsKeys.RETRY_ON)
                     .ifPresent(named(name, HandlerSettingsKeys.RETRY_ON)::parse);
         } catch (IllegalArgumentException e) {
@@ -147,14 +151,19 @@ final class HandlerParser {
                 value(name, HandlerSettingsKeys.BREAKER_IGNORE)
                         .map(HandlerSettingsKeys.BREAKER_IGNORE::parse)
                         .orElse(List.of()));
+        return new HandlerConfig(name, workType, type.get(), settings, batching, neverOn, config, errors, builtin);
+    }
+
+    /** Returns what the handler itself gets. */
+    private Map<String, String> config(String name) {
         var config = new TreeMap<String, String>();
-        String ofConfig = beginning + HandlerSettingsKeys.CONFIG;
+        String ofConfig = HandlerSettingsKeys.PREFIX + name + "." + HandlerSettingsKeys.CONFIG;
         found.forEach((key, value) -> {
             if (key.startsWith(ofConfig)) {
                 config.put(key.substring(ofConfig.length()), value);
             }
         });
-        return new HandlerConfig(name, workType, type.get(), settings, batching, neverOn, config, errors);
+        return config;
     }
 
     /** Refuses what a handler without a circuit breaker says of it. */
@@ -196,8 +205,8 @@ final class HandlerParser {
                 .findFirst();
     }
 
-    private HandlerSettings settings(String name) {
-        HandlerSettings settings = HandlerSettings.DEFAULT;
+    private HandlerSettings settings(String name, HandlerSettings usual) {
+        HandlerSettings settings = usual;
         for (HandlerSettingsKeys.Binding<?> binding : HandlerSettingsKeys.bindings()) {
             Key<?> key = binding.key();
             Optional<String> text = value(name, key);

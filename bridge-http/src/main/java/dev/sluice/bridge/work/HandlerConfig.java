@@ -1,5 +1,6 @@
 package dev.sluice.bridge.work;
 
+import dev.sluice.bridge.work.builtin.Builtin;
 import dev.sluice.work.Batching;
 import dev.sluice.work.HandlerSettings;
 import java.util.List;
@@ -11,12 +12,13 @@ import org.jspecify.annotations.Nullable;
  *
  * @param name its name in {@code work.handlers}
  * @param workType the type of the works that it handles
- * @param type the name of a provider of a plug-in, or a class of a plug-in
+ * @param type the name of a provider of a plug-in, or a class of a plug-in, or the name of a built-in handler
  * @param settings without rules by type of error, which name classes of plug-ins
  * @param batching how many works a batch handler gets in a call; null: not set
  * @param neverOn classes of errors after which a work never runs again
  * @param config what the handler itself gets
  * @param errors what else happens after errors of some classes
+ * @param builtin the built-in handler; null: a plug-in makes the handler
  */
 public record HandlerConfig(
         String name,
@@ -26,7 +28,8 @@ public record HandlerConfig(
         @Nullable Batching batching,
         List<String> neverOn,
         Map<String, String> config,
-        ErrorRules errors) {
+        ErrorRules errors,
+        @Nullable Builtin builtin) {
 
     /** How works are handed to a batch handler unless the configuration says it. */
     public static final Batching USUAL_BATCHING = Batching.ofSize(100);
@@ -39,7 +42,7 @@ public record HandlerConfig(
         config = Map.copyOf(config);
     }
 
-    /** Makes the configuration of a handler without further rules by class of error. */
+    /** Makes the configuration of a handler of a plug-in, without further rules by class of error. */
     public HandlerConfig(
             String name,
             String workType,
@@ -48,7 +51,7 @@ public record HandlerConfig(
             @Nullable Batching batching,
             List<String> neverOn,
             Map<String, String> config) {
-        this(name, workType, type, settings, batching, neverOn, config, ErrorRules.NONE);
+        this(name, workType, type, settings, batching, neverOn, config, ErrorRules.NONE, null);
     }
 
     /** Returns a key of this handler. */

@@ -1,9 +1,12 @@
 package dev.sluice.bridge.work;
 
 import dev.sluice.bridge.system.StartException;
+import dev.sluice.bridge.work.builtin.Builtin;
+import dev.sluice.bridge.work.builtin.BuiltinParts;
 import dev.sluice.work.BatchHandler;
 import dev.sluice.work.Batching;
 import dev.sluice.work.Handler;
+import dev.sluice.work.HandlerSettings;
 import dev.sluice.work.WorkBuffer;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -12,7 +15,7 @@ import java.util.Objects;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** The handlers of a configuration, made by plug-ins. */
+/** The handlers of a configuration, made by plug-ins, or built-in. */
 final class Handlers implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(Handlers.class);
 
@@ -23,15 +26,16 @@ final class Handlers implements AutoCloseable {
     /**
      * Makes all handlers.
      *
+     * @param parts what built-in handlers get
      * @throws StartException if one of them cannot be made; then those that were made are closed again
      */
-    Handlers(WorkConfig config) throws StartException {
+    Handlers(WorkConfig config, BuiltinParts parts) throws StartException {
         configs = config.handlers();
-        plugins = new Plugins(config.plugins(), !configs.isEmpty());
+        plugins = new Plugins(config.plugins(), configs.stream().anyMatch(each -> each.builtin() == null));
         boolean complete = false;
         try {
             for (HandlerConfig each : configs) {
-                byWorkType.put(each.workType(), plugins.make(each));
+                byWorkType.put(each.workType(), make(each, parts));
             }
             complete = true;
         } finally {
@@ -39,6 +43,19 @@ final class Handlers implements AutoCloseable {
                 close();
             }
         }
+    }
+
+    private Plugins.Made make(HandlerConfig config, BuiltinParts parts) throws StartException {
+        Builtin builtin = config.builtin();
+        if (builtin == null) {
+            return plugins.make(config);
+        }
+        boolean isBatch = config.batching() != null;
+        if (isBatch && !builtin.takesBatches()) {
+            throw new StartException(config.key("batch.*") + " has no use: this handler takes one work at a time");
+        }
+        HandlerSettings settings = Plugins.settings(config, getClass().getClassLoader(), "the service");
+        return new Plugins.Made(builtin.make(parts, settings, isBatch), settings);
     }
 
     /** Returns the class loaders of the handlers. */

@@ -2,6 +2,8 @@ package dev.sluice.bridge.work;
 
 import dev.sluice.bridge.system.StartException;
 import dev.sluice.bridge.system.Threads;
+import dev.sluice.bridge.webhook.WebhookSender;
+import dev.sluice.bridge.work.builtin.BuiltinParts;
 import dev.sluice.queue.QueueException;
 import dev.sluice.work.CloseReport;
 import dev.sluice.work.WorkBuffer;
@@ -44,8 +46,9 @@ public final class WorkService implements AutoCloseable {
      * @param meter counts works
      * @param tells gets the queues to which the engine has written, if the process has wake-ups already; then it hands
      *     to {@link #wake} what it hears. Null: the engine listens itself
+     * @param webhooks sends what webhooks deliver
      */
-    public record Surroundings(WorkMeter meter, @Nullable Consumer<Set<String>> tells) {}
+    public record Surroundings(WorkMeter meter, @Nullable Consumer<Set<String>> tells, WebhookSender webhooks) {}
 
     /**
      * Makes a service without a thread, and its handlers.
@@ -57,7 +60,7 @@ public final class WorkService implements AutoCloseable {
     public WorkService(WorkConfig config, DataSource connections, Runnable requireDatabase, Surroundings surroundings)
             throws StartException {
         this.config = config;
-        this.handlers = new Handlers(config);
+        this.handlers = new Handlers(config, new BuiltinParts(surroundings.webhooks(), this::beginPause));
         this.connections = connections;
         this.requireDatabase = requireDatabase;
         this.surroundings = surroundings;
@@ -79,6 +82,22 @@ public final class WorkService implements AutoCloseable {
         requireDatabase.run();
         WorkBuffer buffer = running;
         return buffer == null ? start() : buffer;
+    }
+
+    /** Pauses a type on all engines, on a thread of its own. */
+    private void beginPause(String type) {
+        Threads.daemon("sluice-work-pause", () -> {
+                    try {
+                        buffer().pause(type);
+                        log.warn(
+                                "Paused a type of work because its target answered 410, resume it once it is mended"
+                                        + " type={}",
+                                type);
+                    } catch (RuntimeException e) {
+                        log.warn("A type of work whose target answered 410 was not paused type={}", type, e);
+                    }
+                })
+                .start();
     }
 
     private synchronized WorkBuffer start() {

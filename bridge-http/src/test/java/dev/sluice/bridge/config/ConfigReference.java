@@ -15,6 +15,7 @@ final class ConfigReference {
             append(group, "", page);
             if (group == WorkSettings.GROUP) {
                 append(HandlerSettingsKeys.GROUP, text("handlers.md").strip() + "\n\n", page);
+                append(BuiltinSettings.GROUP, text("builtins.md").strip() + "\n\n", page);
             }
         }
         return page.toString();

@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import static org.awaitility.Awaitility.await;
 
 import dev.sluice.bridge.system.StartException;
+import dev.sluice.bridge.webhook.TestWebhooks;
+import dev.sluice.bridge.work.builtin.BuiltinParts;
 import dev.sluice.work.BatchHandler;
 import dev.sluice.work.Batching;
 import dev.sluice.work.BreakerSettings;
@@ -344,7 +346,7 @@ class PluginsTest {
                 List.of(new ErrorRules.Retry("java.io.IOException", slowly)),
                 List.of("acme.Refused", "java.lang.IllegalStateException"));
         HandlerSettings settings = plugins.make(new HandlerConfig(
-                        "orders", "orders", "acme.Echo", breaker, null, List.of("acme.Refused"), Map.of(), errors))
+                        "orders", "orders", "acme.Echo", breaker, null, List.of("acme.Refused"), Map.of(), errors, null))
                 .settings();
         assertThat(settings.retry().after(new UncheckedIOException(new IOException()))).isEqualTo(slowly);
         BreakerSettings made = Objects.requireNonNull(settings.breaker());
@@ -358,7 +360,7 @@ class PluginsTest {
                         null,
                         List.of(),
                         Map.of(),
-                        new ErrorRules(List.of(), List.of("acme.Nothing")))))
+                        new ErrorRules(List.of(), List.of("acme.Nothing")), null)))
                 .startsWith("work.handlers.orders.breaker.ignore has acme.Nothing, which is no error of the JDK or of");
     }
 
@@ -374,7 +376,7 @@ class PluginsTest {
     }
 
     private WeakReference<ClassLoader> useAndClose() throws Exception {
-        var handlers = new Handlers(new WorkConfig(
+        var config = new WorkConfig(
                 "sluice",
                 false,
                 dev.sluice.queue.PayloadCipher.NONE,
@@ -382,7 +384,8 @@ class PluginsTest {
                 List.of(config("echo", "prefix", "bye")),
                 directory,
                 true,
-                10));
+                10);
+        var handlers = new Handlers(config, new BuiltinParts(TestWebhooks.idle(), type -> {}));
         var loader = new WeakReference<ClassLoader>(handlers.loaders().get(0));
         handlers.close();
         return loader;

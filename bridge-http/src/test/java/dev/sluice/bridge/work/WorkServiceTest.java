@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
+import dev.sluice.bridge.webhook.TestWebhooks;
 import dev.sluice.queue.PayloadCipher;
 import dev.sluice.queue.QueueException;
 import dev.sluice.queue.TestPostgres;
@@ -79,7 +80,7 @@ class WorkServiceTest {
                 config,
                 postgres.dataSource(),
                 this::requireDatabase,
-                new WorkService.Surroundings(WorkMeter.NONE, null));
+                new WorkService.Surroundings(WorkMeter.NONE, null, TestWebhooks.idle()));
     }
 
     private void requireDatabase() {

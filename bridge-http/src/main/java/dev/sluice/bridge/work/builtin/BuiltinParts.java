@@ -1,0 +1,12 @@
+package dev.sluice.bridge.work.builtin;
+
+import dev.sluice.bridge.webhook.WebhookSender;
+import java.util.function.Consumer;
+
+/**
+ * What the process gives to its built-in handlers.
+ *
+ * @param sender sends requests
+ * @param pause pauses a type of work on all engines; does not block
+ */
+public record BuiltinParts(WebhookSender sender, Consumer<String> pause) {}
