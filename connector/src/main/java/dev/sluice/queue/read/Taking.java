@@ -186,9 +186,26 @@ public final class Taking {
     /** Takes messages, as many of each lane as {@code lanes} says. See {@link #take}. */
     public List<Taken> take(Connection connection, String queue, String group, Lanes lanes, Predicate<String> closes)
             throws SQLException {
+        return take(connection, queue, group, lanes, closes, true);
+    }
+
+    /**
+     * Takes messages for a group that {@link #register} has registered, and closes no partition. If somebody has
+     * deleted the group, nothing is taken.
+     *
+     * @param limit most messages, 1 or more
+     */
+    public List<Taken> takeRegistered(Connection connection, String queue, String group, int limit)
+            throws SQLException {
+        return take(connection, queue, group, new Strict(limit), partition -> false, false);
+    }
+
+    private List<Taken> take(
+            Connection connection, String queue, String group, Lanes lanes, Predicate<String> closes, boolean registers)
+            throws SQLException {
         var target = new PopTarget(queue, null, group);
         var taken = new ArrayList<Taken>();
-        boolean mayRegister = true;
+        boolean mayRegister = registers;
         for (int round = 0; round < MAX_ROUNDS && lanes.left() > 0; round++) {
             long[] limits = lanes.cursors();
             List<ReadyCursor> ready = lock(connection, target, lanes.left(), limits);
@@ -259,7 +276,13 @@ public final class Taking {
 
     /** Registers a group at the beginning of a queue, unless the queue does not exist or has the group. */
     public void register(Connection connection, String queue, String group) throws SQLException {
-        readyCursors.register(connection, new PopTarget(queue, null, group), Subscription.ALL);
+        register(connection, queue, group, Subscription.ALL);
+    }
+
+    /** Registers a group where its subscription says, unless the queue does not exist or has the group. */
+    public void register(Connection connection, String queue, String group, Subscription subscription)
+            throws SQLException {
+        readyCursors.register(connection, new PopTarget(queue, null, group), subscription);
     }
 
     /**
