@@ -43,7 +43,8 @@ public final class Commit {
      * @param what what could not be done, should it fail: the start of the message
      * @param id id of the transaction, or null if it changed nothing
      * @throws SQLException if the commit failed without effect
-     * @throws OutcomeUnknownException if PostgreSQL did not confirm the commit; the connection is closed
+     * @throws OutcomeUnknownException if PostgreSQL did not confirm the commit, or the driver failed meanwhile; the
+     *     connection is closed
      */
     public static void run(Connection connection, String what, @Nullable TransactionId id) throws SQLException {
         settle(connection, what, id, () -> {
@@ -81,6 +82,8 @@ public final class Commit {
             failure = warning(attempt.commit());
         } catch (SQLException e) {
             failure = e;
+        } catch (RuntimeException | Error e) { // For example a lack of memory, perhaps after the server's answer.
+            failure = new SQLException(e.toString(), OutcomeUnknownException.TRANSACTION_RESOLUTION_UNKNOWN, e);
         }
         if (failure == null) {
             return;
