@@ -82,9 +82,10 @@
  * <h2>Lock order</h2>
  *
  * <p>All transactions take locks in this order: {@code queues}; {@code sink_offsets}; the advisory lock of a cycle;
- * {@code stream_queries}; {@code dead_letters} by id; {@code partitions} by id; {@code cursors} by group and partition.
- * The partition locks of pops and acknowledgements do not wait ({@code skip locked}), so they may come last. All times
- * are of the database's clock.
+ * {@code stream_queries}; {@code dead_letters} by id; {@code partitions} by id; {@code work_items}; {@code cursors} by
+ * group and partition; {@code work_lines} by partition. Engines of works lock the row of a type in {@code work_limits}
+ * before its cursors; a flush does not lock it. The partition locks of pops and acknowledgements do not wait
+ * ({@code skip locked}), so they may come last. All times are of the database's clock.
  *
  * <h2>Public types besides those named above</h2>
  *

@@ -91,16 +91,20 @@ final class ItemLanes {
         for (Long partition : mixed) {
             lanes.add(laned.get(partition).mostUrgent());
         }
-        for (String waiting : List.of("raise-items", "raise-lines")) {
-            statements
-                    .on(connection, waiting)
-                    .set("partitions", mixed, Long::longValue)
-                    .setInts("lanes", lanes, Integer::intValue)
-                    .execute();
-        }
+        raise(connection, "raise-items", mixed, lanes);
         statements
                 .on(connection, "raise")
                 .set("partitions", mixed, Long::longValue)
+                .execute();
+        raise(connection, "raise-lines", mixed, lanes);
+    }
+
+    private void raise(Connection connection, String statement, List<Long> partitions, List<Integer> lanes)
+            throws SQLException {
+        statements
+                .on(connection, statement)
+                .set("partitions", partitions, Long::longValue)
+                .setInts("lanes", lanes, Integer::intValue)
                 .execute();
     }
 }

@@ -49,7 +49,8 @@ from locked
 where c.group_id = any (array[locked.group_id]) and c.partition_id = locked.partition_id;
 
 -- name: raise-lines
--- Raises the partitions that wait in the lines of limit keys. Comes before raise, as raise-items does.
+-- Raises the partitions that wait in the lines of limit keys. Comes behind raise: who puts a partition into a line, or
+-- takes it out, has locked its cursor first. So this statement sees every line that was made before that lock was free.
 update sluice.work_lines n
 set lane = raised.lane
 from unnest(:partitions::bigint[], :lanes::integer[]) as raised (partition_id, lane)

@@ -83,15 +83,22 @@ where c.group_id = any (array[taken.group_id]) and c.partition_id = taken.partit
 returning c.partition_id, coalesce(c.available_at between now() + interval '30 years' and now() + interval '50 years', false) as stays;
 
 -- name: unpark
--- Makes those of the cursors ready that are parked.
+-- Makes those of the cursors ready that are parked. Waits for the locks of all of them, in order.
+with locked as (
+  select c.group_id, c.partition_id
+  from (
+    select g.id as group_id, p.id as partition_id
+    from unnest(:partitions::bigint[]) as wanted (id)
+    cross join lateral (select p.id, p.queue_id from sluice.partitions p where p.id = wanted.id offset 0) p
+    cross join lateral (select g.id from sluice.consumer_groups g where g.queue_id = p.queue_id and g.name = :group offset 0) g
+    offset 0
+  ) of
+  join sluice.cursors c on c.group_id = any (array[of.group_id]) and c.partition_id = of.partition_id
+  order by of.group_id, of.partition_id
+  for no key update of c
+)
 update sluice.cursors c
 set available_at = clock_timestamp()
-from (
-  select g.id as group_id, p.id as partition_id
-  from unnest(:partitions::bigint[]) as wanted (id)
-  cross join lateral (select p.id, p.queue_id from sluice.partitions p where p.id = wanted.id offset 0) p
-  cross join lateral (select g.id from sluice.consumer_groups g where g.queue_id = p.queue_id and g.name = :group offset 0) g
-  offset 0
-) of
-where c.group_id = any (array[of.group_id]) and c.partition_id = of.partition_id
+from locked
+where c.group_id = any (array[locked.group_id]) and c.partition_id = locked.partition_id
   and coalesce(c.available_at, '-infinity') between now() + interval '30 years' and now() + interval '50 years';
