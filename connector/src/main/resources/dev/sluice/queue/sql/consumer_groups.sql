@@ -76,8 +76,8 @@ select count(*) from (
 -- name: seek
 -- The transaction holds the locks of hold-tails and hold-cursors. The statement finds the seq of a time by bisecting
 -- (low, high]: every message up to low was written at or before the time, every message after high was written later.
--- The cursor becomes ready, unless it is closed (taking.sql); a pop that finds no message makes it idle. A partition without a segment in that range
--- stays as it is.
+-- The cursor becomes ready, unless it is closed (taking.sql); a pop that finds no message makes it idle. It gets the most
+-- urgent lane that waits behind its new position. A partition without a segment in that range stays as it is.
 with recursive search as (
   select p.id,
          case :target when 'end' then p.head else p.tail - 1 end as low,
@@ -101,6 +101,9 @@ with recursive search as (
 )
 update sluice.cursors c
 set position = found.position,
+    lane = case when p.lane_heads is null then c.lane when p.lane_heads[1] > found.position then 0
+                when p.lane_heads[2] > found.position then 1 when p.lane_heads[3] > found.position then 2
+                when p.lane_heads[4] > found.position then 3 else c.lane end,
     acked = '{}',
     failed_seqs = null,
     failed_counts = null,
@@ -110,6 +113,7 @@ set position = found.position,
     available_at = case when c.available_at > now() + interval '50 years' then c.available_at
                         else clock_timestamp() end
 from found
+cross join lateral (select p.lane_heads from sluice.partitions p where p.id = found.id offset 0) p
 where c.group_id = any (array[found.group_id]) and c.partition_id = found.id;
 
 -- name: delete-group-cursors

@@ -1,6 +1,7 @@
 package dev.sluice.queue.read;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import dev.sluice.queue.MessageIds;
 import dev.sluice.queue.NewMessage;
@@ -10,12 +11,18 @@ import dev.sluice.queue.PopResult;
 import dev.sluice.queue.PopTarget;
 import dev.sluice.queue.PriorityLane;
 import dev.sluice.queue.QueueOptions;
+import dev.sluice.queue.admin.ConsumerGroups;
 import dev.sluice.queue.admin.Queues;
+import dev.sluice.queue.admin.SeekTarget;
 import java.nio.charset.StandardCharsets;
+import java.sql.Connection;
+import java.sql.Statement;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -93,6 +100,18 @@ class ItemLanesTest extends QueueFixture {
     }
 
     @Test
+    void aSeekBackwardsRaisesAPartition() {
+        pushMixed();
+        popAll(ANY, 1);
+        push(message("a", "more", PriorityLane.LOW));
+        assertThat(lane("a")).isEqualTo("3");
+        new ConsumerGroups(postgres.dataSource(), "sluice")
+                .seek(PopTarget.DEFAULT_GROUP, "q", null, new SeekTarget.Beginning());
+        assertThat(lane("a")).isEqualTo("0");
+        assertThat(popAll(ANY, 1)).containsExactly("a-low", "a-critical", "b-normal", "a-last", "more");
+    }
+
+    @Test
     void aMessageWithoutAPriorityIsOfTheLaneOfItsQueue() {
         pop(ANY, 1);
         push(message("a", "first", PriorityLane.CRITICAL));
@@ -154,5 +173,43 @@ class ItemLanesTest extends QueueFixture {
                 .containsExactly("2|2|t");
         push(message("a", "more", PriorityLane.CRITICAL));
         assertThat(lane("a")).isEqualTo("2");
+    }
+
+    /** Pushes a critical message to a partition whose cursor another transaction has locked, as an engine does. */
+    private void pushWhileAnEngineClaims(String before, String meanwhile) throws Exception {
+        pop(ANY, 1);
+        push(message("a", "low", PriorityLane.LOW));
+        try (Connection engine = postgres.dataSource().getConnection();
+                Statement claim = engine.createStatement()) {
+            engine.setAutoCommit(false);
+            claim.execute("select from sluice.cursors for no key update");
+            claim.execute(before);
+            var flush = CompletableFuture.runAsync(() -> push(message("a", "critical", PriorityLane.CRITICAL)));
+            await().until(
+                            () -> postgres.query("select pid from pg_stat_activity where wait_event_type = 'Lock'"),
+                            waiting -> !waiting.isEmpty());
+            claim.execute("set local lock_timeout = '5s'; " + meanwhile);
+            engine.commit();
+            flush.get(30, TimeUnit.SECONDS);
+        }
+    }
+
+    private static final String INTO_A_LINE = "insert into sluice.work_lines (partition_id, queue_id, name, lane)"
+            + " select id, queue_id, '=k', 3 from sluice.partitions where name = 'a'";
+
+    @Test
+    void aFlushThatRaisesAPartitionDoesNotHoldItsLineWhileItWaitsForItsCursor() throws Exception {
+        pop(ANY, 1);
+        push(message("a", "first", PriorityLane.LOW));
+        postgres.execute(INTO_A_LINE);
+        pushWhileAnEngineClaims("select", "update sluice.work_lines set rank = now()");
+        assertThat(postgres.query("select lane from sluice.work_lines")).containsExactly("0");
+        assertThat(lane("a")).isEqualTo("0");
+    }
+
+    @Test
+    void aPartitionThatComesIntoALineDuringAFlushIsRaisedThere() throws Exception {
+        pushWhileAnEngineClaims(INTO_A_LINE, "select");
+        assertThat(postgres.query("select lane from sluice.work_lines")).containsExactly("0");
     }
 }
