@@ -167,12 +167,14 @@ final class Coalescer {
         UUID id = work.message().id();
         Instant firstAt = hasWaited ? before.firstAt() : row.now();
         UUID running = null;
+        long runningPartition = 0;
         if (work.how().conflates()) {
             // If the newest work before this one did not wait, it is in its partition or runs.
             boolean hasNone = hasWaited && before.messageId().equals(before.running());
             running = hasNone ? id : hasWaited ? before.running() : before.messageId();
+            runningPartition = hasNone ? 0 : hasWaited ? before.runningPartition() : before.partitionId();
         }
-        return new Latest(work.key(), id, 0, work.idempotencyKey(), firstAt, running);
+        return new Latest(work.key(), id, 0, work.idempotencyKey(), firstAt, running, runningPartition);
     }
 
     private static NewMessage timed(Candidate work, Latest row, Instant now) {
@@ -207,8 +209,15 @@ final class Coalescer {
 
     private static void add(List<Latest> latest, @Nullable Latest row, long partitionId) {
         if (row != null) {
+            boolean runs = row.messageId().equals(row.running());
             latest.add(new Latest(
-                    row.key(), row.messageId(), partitionId, row.idempotencyKey(), row.firstAt(), row.running()));
+                    row.key(),
+                    row.messageId(),
+                    partitionId,
+                    row.idempotencyKey(),
+                    row.firstAt(),
+                    row.running(),
+                    runs ? partitionId : row.runningPartition()));
         }
     }
 }

@@ -37,6 +37,7 @@ public final class LatestRows {
      *
      * @param firstAt when the first of the works was enqueued that it has replaced
      * @param running of a conflation key: the work for whose end it waits, or itself; null: a debounce key
+     * @param runningPartition the partition of that work; 0: it is that of the newest work
      */
     public record Latest(
             LatestKey key,
@@ -44,7 +45,8 @@ public final class LatestRows {
             long partitionId,
             @Nullable String idempotencyKey,
             Instant firstAt,
-            @Nullable UUID running) {}
+            @Nullable UUID running,
+            long runningPartition) {}
 
     /**
      * A row as it was before an enqueue. If the key had none, the new work is in it.
@@ -80,7 +82,8 @@ public final class LatestRows {
                 row.getLong("partition_id"),
                 row.getString("idempotency_key"),
                 Objects.requireNonNull(Rows.instant(row, "first_at")),
-                row.getObject("running", UUID.class));
+                row.getObject("running", UUID.class),
+                row.getLong("running_partition"));
     }
 
     /** Sets the newest works of keys whose rows the transaction has locked. */
@@ -95,6 +98,7 @@ public final class LatestRows {
                 .setTexts("idempotency_keys", works, Latest::idempotencyKey)
                 .setTexts("first_ats", works, work -> work.firstAt().toString())
                 .setUuids("running", works, Latest::running)
+                .set("running_partitions", works, Latest::runningPartition)
                 .execute();
     }
 
@@ -129,8 +133,16 @@ public final class LatestRows {
                 .execute();
     }
 
-    /** Deletes at most {@code limit} rows of keys that are not used any more. Returns how many. */
+    /**
+     * Looks at rows of keys that nobody has used for a day, and deletes those that are not needed any more. Returns how
+     * many it has looked at, at most {@code limit}; it looks at them again a day later.
+     */
     public int deleteOld(Connection connection, int limit) throws SQLException {
-        return statements.on(connection, "delete-old").set("limit", limit).execute();
+        return statements
+                .on(connection, "delete-old")
+                .set("group", group)
+                .set("limit", limit)
+                .first(row -> row.getInt("keys"))
+                .orElseThrow();
     }
 }

@@ -34,7 +34,7 @@ delete from sluice.work_outbox o where o.id > 0 and o.message_id = :id and o.que
 -- name: forget-waiting
 -- A work that was cancelled while it waited for another one of its conflation key. That one is the newest again.
 update sluice.work_latest l
-set message_id = l.running, idempotency_key = null
+set message_id = l.running, partition_id = l.running_partition, idempotency_key = null
 where l.queue_id = :queue and l.conflates and l.key = :key and l.message_id = :id and l.running <> l.message_id;
 
 -- name: delete-old

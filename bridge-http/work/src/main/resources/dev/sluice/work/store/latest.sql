@@ -12,13 +12,16 @@ on conflict (queue_id, conflates, key) do update set updated_at = clock_timestam
 returning l.*, clock_timestamp() as now;
 
 -- name: put
--- Sets the newest works of keys whose rows this transaction has locked.
+-- Sets the newest works of keys whose rows this transaction has locked. looked_at is when a work began to wait: a work
+-- that replaces the one that waits does not change it.
 update sluice.work_latest l
 set message_id = newest.id, partition_id = newest.partition_id, idempotency_key = newest.idempotency_key,
-    first_at = newest.first_at, running = newest.running
+    first_at = newest.first_at, running = newest.running, running_partition = nullif(newest.running_partition, 0),
+    running_until = case when l.running = newest.running then l.running_until end,
+    looked_at = case when l.running <> l.message_id and l.running = newest.running then l.looked_at else clock_timestamp() end
 from unnest(:queues::bigint[], :conflates::boolean[], :keys::text[], :ids::uuid[], :partitions::bigint[],
-            :idempotency_keys::text[], :first_ats::timestamptz[], :running::uuid[])
-  as newest (queue_id, conflates, key, id, partition_id, idempotency_key, first_at, running)
+            :idempotency_keys::text[], :first_ats::timestamptz[], :running::uuid[], :running_partitions::bigint[])
+  as newest (queue_id, conflates, key, id, partition_id, idempotency_key, first_at, running, running_partition)
 where l.queue_id = any (array[newest.queue_id]) and l.conflates = newest.conflates and l.key = newest.key;
 
 -- name: lock
@@ -39,7 +42,7 @@ with ended as (
   delete from sluice.work_latest l using ended e
   where l.queue_id = any (array[e.queue_id]) and l.conflates and l.key = e.key and l.message_id = e.id
 ), next as (
-  update sluice.work_latest l set running = l.message_id
+  update sluice.work_latest l set running = l.message_id, running_partition = l.partition_id, running_until = null
   from ended e
   where l.queue_id = any (array[e.queue_id]) and l.conflates and l.key = e.key and l.running = e.id and l.message_id <> e.id
   returning l.partition_id, l.message_id
@@ -49,50 +52,116 @@ from next
 where s.partition_id = any (array[next.partition_id]) and s.transaction_id = next.message_id::text;
 
 -- name: release-forgotten
--- Makes works due that wait for works which are gone without an engine, such as messages that somebody deleted: nothing of
--- their partitions waits or runs. Looks at :limit works that have waited for :seconds, and at others the next time.
+-- Makes works due that wait for works which are gone without an engine, such as messages that somebody deleted. A work is
+-- gone if it is not scheduled, the engines have passed what was in its partition at the first look, no claim has any of
+-- that, and it is no item. Looks at :limit works that have waited for :seconds, and at others the next time.
 with held as (
-  select l.queue_id, l.conflates, l.key, l.partition_id, l.message_id
+  select l.queue_id, l.conflates, l.key, l.partition_id, l.message_id, l.running, l.running_partition, l.running_until
   from sluice.work_latest l
-  where l.running <> l.message_id and l.updated_at < now() - :seconds * interval '1 second'
-  order by l.updated_at
+  where l.running <> l.message_id and l.looked_at < now() - :seconds * interval '1 second'
+  order by l.looked_at
   limit :limit
   for update skip locked
-), forgotten as (
-  select h.*
+), looked_at as (
+  select h.*, case when running.is_scheduled then null else coalesce(h.running_until, p.head) end as until,
+         not running.is_scheduled
+         and (p.id is null or greatest(p.tail - 1, coalesce(c.position, 0)) >= coalesce(h.running_until, p.head))
+         and (
+           select w.first_seq from sluice.work_claims w
+           where w.partition_id = h.running_partition and w.first_seq <= coalesce(h.running_until, p.head)
+           limit 1
+         ) is null
+         and (
+           select i.seq from sluice.work_items i where i.queue_id = h.queue_id and i.message_id = h.running limit 1
+         ) is null as is_gone
   from held h
   cross join lateral (
-    select q.id as group_id from sluice.consumer_groups q where q.queue_id = h.queue_id and q.name = :group offset 0
-  ) g
-  cross join lateral (select p.head, p.tail from sluice.partitions p where p.id = h.partition_id offset 0) p
+    select (
+      select s.partition_id from sluice.scheduled s
+      where s.partition_id = h.running_partition and s.transaction_id = h.running::text
+      limit 1
+    ) is not null as is_scheduled
+  ) running
   left join lateral (
-    select c.position from sluice.cursors c where c.group_id = g.group_id and c.partition_id = h.partition_id offset 0
+    select p.id, p.queue_id, p.head, p.tail from sluice.partitions p where p.id = h.running_partition offset 0
+  ) p on true
+  left join lateral (
+    select g.id from sluice.consumer_groups g where g.queue_id = p.queue_id and g.name = :group offset 0
+  ) g on true
+  left join lateral (
+    select c.position from sluice.cursors c where c.group_id = g.id and c.partition_id = p.id offset 0
   ) c on true
-  where greatest(p.tail - 1, coalesce(c.position, 0)) >= p.head
-    and not exists (select from sluice.work_claims w where w.partition_id = h.partition_id)
-    and not exists (select from sluice.work_items i where i.partition_id = h.partition_id and i.seq > 0)
-), looked_at as (
+), noted as (
   update sluice.work_latest l
-  set updated_at = clock_timestamp(),
-      running = case when exists (select from forgotten f where f.message_id = l.message_id) then l.message_id else l.running end
-  from held h
-  where l.queue_id = any (array[h.queue_id]) and l.conflates = h.conflates and l.key = h.key
+  set looked_at = clock_timestamp(),
+      running = case when seen.is_gone then l.message_id else l.running end,
+      running_partition = case when seen.is_gone then l.partition_id else l.running_partition end,
+      running_until = case when seen.is_gone then null else seen.until end
+  from looked_at seen
+  where l.queue_id = any (array[seen.queue_id]) and l.conflates = seen.conflates and l.key = seen.key
 )
 update sluice.scheduled s set due_at = clock_timestamp()
-from forgotten f
-where s.partition_id = any (array[f.partition_id]) and s.transaction_id = f.message_id::text;
+from looked_at seen
+where seen.is_gone and s.partition_id = any (array[seen.partition_id]) and s.transaction_id = seen.message_id::text;
 
 -- name: delete-old
--- Deletes at most :limit keys that nobody has used for a day and whose newest work is not scheduled.
-delete from sluice.work_latest l
-using (
-  select l.queue_id, l.conflates, l.key from sluice.work_latest l
+-- Looks at most at :limit keys that nobody has used for a day. Deletes those whose newest work does not wait, and whose
+-- running work is gone as in release-forgotten. Looks at the others again a day later.
+with held as (
+  select l.queue_id, l.conflates, l.key, l.partition_id, l.message_id, l.running, l.running_partition, l.running_until
+  from sluice.work_latest l
   where l.updated_at < now() - interval '1 day'
-    and not exists (
-      select from sluice.scheduled s where s.partition_id = l.partition_id and s.transaction_id = l.message_id::text
-    )
   order by l.updated_at
   limit :limit
   for update skip locked
-) old
-where l.queue_id = any (array[old.queue_id]) and l.conflates = old.conflates and l.key = old.key;
+), looked_at as (
+  select h.*, case when running.is_scheduled then null else coalesce(h.running_until, p.head) end as until,
+         not running.is_scheduled
+         and (p.id is null or greatest(p.tail - 1, coalesce(c.position, 0)) >= coalesce(h.running_until, p.head))
+         and (
+           select w.first_seq from sluice.work_claims w
+           where w.partition_id = h.running_partition and w.first_seq <= coalesce(h.running_until, p.head)
+           limit 1
+         ) is null
+         and (
+           select i.seq from sluice.work_items i where i.queue_id = h.queue_id and i.message_id = h.running limit 1
+         ) is null as is_gone
+  from held h
+  cross join lateral (
+    select (
+      select s.partition_id from sluice.scheduled s
+      where s.partition_id = h.running_partition and s.transaction_id = h.running::text
+      limit 1
+    ) is not null as is_scheduled
+  ) running
+  left join lateral (
+    select p.id, p.queue_id, p.head, p.tail from sluice.partitions p where p.id = h.running_partition offset 0
+  ) p on true
+  left join lateral (
+    select g.id from sluice.consumer_groups g where g.queue_id = p.queue_id and g.name = :group offset 0
+  ) g on true
+  left join lateral (
+    select c.position from sluice.cursors c where c.group_id = g.id and c.partition_id = p.id offset 0
+  ) c on true
+), old as (
+  select seen.*,
+         (seen.running is null or seen.is_gone)
+         and (
+           select s.partition_id from sluice.scheduled s
+           where s.partition_id = seen.partition_id and s.transaction_id = seen.message_id::text
+           limit 1
+         ) is null as is_unused
+  from looked_at seen
+), kept as (
+  update sluice.work_latest l
+  set updated_at = clock_timestamp(), running_until = old.until
+  from old
+  where not old.is_unused and l.queue_id = any (array[old.queue_id]) and l.conflates = old.conflates and l.key = old.key
+  returning 1
+), gone as (
+  delete from sluice.work_latest l
+  using old
+  where old.is_unused and l.queue_id = any (array[old.queue_id]) and l.conflates = old.conflates and l.key = old.key
+  returning 1
+)
+select (select count(*) from kept) + (select count(*) from gone) as keys;

@@ -16,6 +16,7 @@ import dev.sluice.work.WorkEvent;
 import dev.sluice.work.WorkId;
 import dev.sluice.work.store.LatestRows;
 import java.sql.Connection;
+import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -363,6 +364,75 @@ class CoalescingTest extends WorkFixture {
         start(builder().handler("latest", noting));
         until(() -> ran.equals(List.of("2")));
         untilRows("select count(*) from sluice.work_latest", "0");
+    }
+
+    private int releaseForgotten(Duration age) throws SQLException {
+        try (Connection connection = postgres.dataSource().getConnection()) {
+            return new LatestRows("sluice", "work").releaseForgotten(connection, age, 10);
+        }
+    }
+
+    @Test
+    void aWorkThatWaitsForADeletedOneIsReleasedAlsoIfNewerOnesReplaceItAllTheTime() throws Exception {
+        WorkBuffer work = start(builder());
+        work.enqueue(conflated(1));
+        work.enqueue(conflated(2));
+        postgres.execute("update sluice.cursors set position = 1"
+                + "; update sluice.work_latest set looked_at = now() - interval '2 minutes'");
+        work.enqueue(conflated(3));
+        assertThat(releaseForgotten(Duration.ofMinutes(1))).isEqualTo(1);
+        start(builder().handler("latest", noting));
+        until(() -> ran.equals(List.of("3")));
+        untilRows("select count(*) from sluice.work_latest", "0");
+    }
+
+    @Test
+    void aWorkOfAnotherPartitionIsNotReleasedWhileTheOneBeforeItWaits() throws Exception {
+        WorkBuffer work = start(builder());
+        work.enqueue(conflated(1).key("a"));
+        work.enqueue(conflated(2).key("b"));
+        work.enqueue(conflated(3).key("c"));
+        assertThat(releaseForgotten(Duration.ZERO)).isZero();
+        start(builder().handler("latest", noting));
+        until(() -> ran.equals(List.of("1", "3")));
+        untilRows("select count(*) from sluice.work_latest", "0");
+    }
+
+    @Test
+    void aWorkIsReleasedAlsoIfOtherWorksOfThePartitionAlwaysWait() throws Exception {
+        WorkBuffer work = start(builder());
+        work.enqueue(conflated(1).key("a"));
+        work.enqueue(conflated(2).key("a"));
+        assertThat(releaseForgotten(Duration.ZERO)).isZero();
+        for (int i = 0; i < 3; i++) {
+            work.enqueue(Work.of("latest", "\"other\"").key("a"));
+        }
+        postgres.execute("update sluice.cursors set position = 1");
+        assertThat(releaseForgotten(Duration.ZERO)).isEqualTo(1);
+        start(builder().handler("latest", noting));
+        until(() -> ran.size() == 4);
+        assertThat(ran).containsExactly("\"other\"", "\"other\"", "\"other\"", "2");
+    }
+
+    @Test
+    void aKeyIsKeptAfterADayWhileItsWorkWaits() throws Exception {
+        String aDayLater = "update sluice.work_latest set updated_at = now() - interval '25 hours'";
+        var rows = new LatestRows("sluice", "work");
+        WorkBuffer work = start(builder());
+        work.enqueue(conflated(1));
+        try (Connection connection = postgres.dataSource().getConnection()) {
+            postgres.execute(aDayLater);
+            assertThat(rows.deleteOld(connection, 10)).isEqualTo(1);
+            assertThat(rows.deleteOld(connection, 10)).as("not before a day").isZero();
+            work.enqueue(conflated(2));
+            assertThat(work.enqueue(conflated(3)).replaced())
+                    .as("2 waits for 1")
+                    .isNotNull();
+            postgres.execute("update sluice.cursors set position = 1; delete from sluice.scheduled;"
+                    + " update sluice.partitions set scheduled = 0; " + aDayLater);
+            assertThat(rows.deleteOld(connection, 10)).isEqualTo(1);
+            assertThat(count("work_latest")).isZero();
+        }
     }
 
     @Test

@@ -187,9 +187,7 @@ create table sluice.work_cancels (
   primary key (queue_id, message_id)
 );
 
-comment on table sluice.work_cancels is 'Works that are to be cancelled. The engine that claims or runs the work deletes the row.';
-
-create index work_cancels_old on sluice.work_cancels (requested_at);
+comment on table sluice.work_cancels is 'Works that are to be cancelled. The engine that claims or runs the work deletes the row. Otherwise it is deleted after a week, if the work is gone.';
 
 create table sluice.work_ends (
   queue_id      bigint not null,
@@ -253,6 +251,9 @@ create table sluice.work_latest (
   idempotency_key  text,
   first_at         timestamptz not null,
   running          uuid,
+  running_partition  bigint,
+  running_until    bigint,
+  looked_at        timestamptz not null default clock_timestamp(),
   updated_at       timestamptz not null default clock_timestamp(),
   primary key (queue_id, conflates, key)
 ) with (fillfactor = 80);
@@ -263,11 +264,14 @@ comment on column sluice.work_latest.partition_id is 'The partition of the newes
 comment on column sluice.work_latest.idempotency_key is 'That of the newest work. Null: it has none.';
 comment on column sluice.work_latest.first_at is 'When the first of the works was enqueued that the newest one has replaced.';
 comment on column sluice.work_latest.running is 'Of a conflation key: the work that is in its partition or runs. The newest one is scheduled until that one is done, unless it is the same.';
-comment on column sluice.work_latest.updated_at is 'When a work with the key was enqueued last, or an engine has found that the newest one still has to wait.';
+comment on column sluice.work_latest.running_partition is 'The partition of the running work. It may be another one than that of the newest work. Null: a debounce key.';
+comment on column sluice.work_latest.running_until is 'The head of running_partition when an engine first looked whether the running work is gone: its seq is not greater. Null: none has looked.';
+comment on column sluice.work_latest.looked_at is 'Since when the newest work waits for the running one, or when an engine has looked last whether that one is gone.';
+comment on column sluice.work_latest.updated_at is 'When a work with the key was enqueued last, or an engine has found that the row is still needed.';
 
 create index work_latest_old on sluice.work_latest (updated_at);
 -- For works that wait for one that is gone.
-create index work_latest_held on sluice.work_latest (updated_at) where running <> message_id;
+create index work_latest_held on sluice.work_latest (looked_at) where running <> message_id;
 
 create table sluice.work_outbox (
   id              bigint generated always as identity primary key,
