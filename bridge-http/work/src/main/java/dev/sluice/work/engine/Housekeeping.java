@@ -1,13 +1,17 @@
 package dev.sluice.work.engine;
 
 import dev.sluice.queue.sql.Transactions;
-import dev.sluice.work.rules.Types;
+import dev.sluice.work.store.CancelRows.Request;
 import dev.sluice.work.store.KeyRows.HeldKey;
 import dev.sluice.work.store.KeyRows.QueueKey;
 import dev.sluice.work.store.Orphans;
 import dev.sluice.work.store.TypeRows;
 import java.time.Duration;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.UUID;
 import java.util.stream.Collectors;
 import javax.sql.DataSource;
 import org.slf4j.Logger;
@@ -27,11 +31,8 @@ final class Housekeeping {
 
     private static final int ROWS = 1_000;
 
-    /** How many pages of keys a round looks at. */
+    /** How many pages of keys a round looks at, and of requests to cancel. */
     private static final int PAGES = 100;
-
-    /** Keys of a queue are not compared with its messages if more segments are left to do. */
-    private static final int MOST_SEGMENTS = 1_000;
 
     private static final QueueKey FIRST = new QueueKey(0, "");
 
@@ -46,6 +47,7 @@ final class Housekeeping {
     private final Thread thread;
     private volatile boolean closed;
     private QueueKey lastKey = FIRST;
+    private Request lastCancel = Request.FIRST;
     private long nextCountsNanos = System.nanoTime();
 
     /**
@@ -126,11 +128,11 @@ final class Housekeeping {
     private void keepHouse() {
         repeat(WHAT, connection -> tables.keys().deleteExpired(connection, ROWS));
         repeat(WHAT, connection -> tables.latest().deleteOld(connection, ROWS));
-        repeat(WHAT, connection -> tables.cancels().deleteOld(connection, ROWS));
         repeat(WHAT, connection -> tables.progress().deleteOld(connection, ROWS));
         repeat(WHAT, connection -> tables.ends().deleteOld(connection, ROWS));
         repeat(WHAT, connection -> tables.counts().deleteOld(connection, ROWS));
         deleteLostKeys();
+        deleteLostCancels();
         wholeTables.run(WHAT, orphans::delete);
         types.forEach(this::keepLimits);
     }
@@ -142,7 +144,7 @@ final class Housekeeping {
                     tables.transactions().run(WHAT, connection -> tables.keys().page(connection, lastKey, ROWS));
             keys.stream()
                     .filter(HeldKey::isOld)
-                    .collect(Collectors.groupingBy(each -> each.key().queueId()))
+                    .collect(Collectors.groupingBy(each -> each.key().queueId(), TreeMap::new, Collectors.toList()))
                     .forEach(this::deleteLostKeys);
             storeCounts();
             if (keys.size() < ROWS) {
@@ -154,13 +156,46 @@ final class Housekeeping {
     }
 
     private void deleteLostKeys(long queueId, List<HeldKey> keys) {
-        int deleted = tables.transactions()
-                .run(
-                        WHAT,
-                        connection -> tables.keys().deleteLost(connection, queueId, keys, Types.GROUP, MOST_SEGMENTS));
+        int deleted = tables.transactions().run(WHAT, connection -> {
+            Set<UUID> left = tables.unread()
+                    .left(
+                            connection,
+                            queueId,
+                            keys.stream().map(HeldKey::messageId).toList());
+            List<HeldKey> lost =
+                    keys.stream().filter(key -> !left.contains(key.messageId())).toList();
+            return tables.keys().deleteLost(connection, queueId, lost);
+        });
         if (deleted > 0) {
             log.info("Freed idempotency keys of works that were deleted before they ran keys={}", deleted);
         }
+    }
+
+    /** Deletes requests to cancel works that no engine has found: they were done before, or deleted. */
+    private void deleteLostCancels() {
+        for (int page = 0; page < PAGES && !closed; page++) {
+            List<Request> requests = tables.transactions()
+                    .run(WHAT, connection -> tables.cancels().page(connection, lastCancel, ROWS));
+            requests.stream()
+                    .filter(Request::isOld)
+                    .collect(Collectors.groupingBy(
+                            Request::queueId, Collectors.mapping(Request::messageId, Collectors.toList())))
+                    .forEach(this::deleteLostCancels);
+            storeCounts();
+            if (requests.size() < ROWS) {
+                lastCancel = Request.FIRST;
+                return;
+            }
+            lastCancel = requests.get(requests.size() - 1);
+        }
+    }
+
+    private void deleteLostCancels(long queueId, List<UUID> works) {
+        tables.transactions().run(WHAT, connection -> {
+            var lost = new HashSet<>(works);
+            lost.removeAll(tables.unread().left(connection, queueId, works));
+            return tables.cancels().delete(connection, queueId, lost);
+        });
     }
 
     /** Repeats a step until it finds nothing. Between two steps, does what must not wait. */

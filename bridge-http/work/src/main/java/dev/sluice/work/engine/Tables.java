@@ -18,6 +18,7 @@ import dev.sluice.work.store.LineRows;
 import dev.sluice.work.store.OutboxRows;
 import dev.sluice.work.store.ProgressRows;
 import dev.sluice.work.store.TypeRows;
+import dev.sluice.work.store.UnreadRows;
 import javax.sql.DataSource;
 
 /** The tables of an engine, and the transactions in which it uses them. Each transaction has settings of its own. */
@@ -37,7 +38,8 @@ record Tables(
         LineRows lines,
         Lining lining,
         LatestRows latest,
-        OutboxRows outbox) {
+        OutboxRows outbox,
+        UnreadRows unread) {
 
     static Tables of(DataSource dataSource, EngineSettings settings) {
         String schema = settings.schema();
@@ -58,6 +60,7 @@ record Tables(
                 new LineRows(schema),
                 new Lining(schema, taking),
                 new LatestRows(schema, Types.GROUP),
-                new OutboxRows(schema));
+                new OutboxRows(schema),
+                new UnreadRows(schema));
     }
 }

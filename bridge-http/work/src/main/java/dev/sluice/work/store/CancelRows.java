@@ -5,6 +5,7 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.Collection;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Set;
 import java.util.UUID;
 
@@ -35,10 +36,31 @@ public final class CancelRows {
     }
 
     /**
-     * Deletes at most {@code limit} requests that no engine has found within a week, unless their works wait for a
-     * retry or are scheduled. Returns how many.
+     * A request to cancel a work.
+     *
+     * @param isOld whether it is older than a week
      */
-    public int deleteOld(Connection connection, int limit) throws SQLException {
-        return statements.on(connection, "delete-old").set("limit", limit).execute();
+    public record Request(long queueId, UUID messageId, boolean isOld) {
+        public static final Request FIRST = new Request(0, new UUID(0, 0), false);
+    }
+
+    /** Returns at most {@code limit} requests behind one, in their order. */
+    public List<Request> page(Connection connection, Request after, int limit) throws SQLException {
+        return statements
+                .on(connection, "page")
+                .set("queue", after.queueId())
+                .set("id", after.messageId())
+                .set("limit", limit)
+                .list(row -> new Request(
+                        row.getLong("queue_id"), row.getObject("message_id", UUID.class), row.getBoolean("is_old")));
+    }
+
+    /** Deletes requests to cancel works that are gone. Returns how many. */
+    public int delete(Connection connection, long queueId, Collection<UUID> works) throws SQLException {
+        return statements
+                .on(connection, "delete")
+                .set("queue", queueId)
+                .setUuids("ids", works, id -> id)
+                .execute();
     }
 }

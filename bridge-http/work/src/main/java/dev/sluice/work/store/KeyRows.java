@@ -152,21 +152,13 @@ public final class KeyRows {
                         row.getBoolean("is_old")));
     }
 
-    /**
-     * Deletes those of the keys of a queue whose works are in no table any more. Returns how many.
-     *
-     * @param group the group of the engines
-     * @param segments deletes nothing if the engines have more segments left to do
-     */
-    public int deleteLost(Connection connection, long queueId, List<HeldKey> keys, String group, int segments)
-            throws SQLException {
+    /** Deletes keys of a queue whose works are gone, unless these have finished meanwhile. Returns how many. */
+    public int deleteLost(Connection connection, long queueId, List<HeldKey> keys) throws SQLException {
         return statements
                 .on(connection, "delete-lost")
                 .set("queue", queueId)
                 .setTexts("keys", keys, each -> each.key().key())
                 .setUuids("ids", keys, HeldKey::messageId)
-                .set("group", group)
-                .set("segments", segments)
                 .execute();
     }
 

@@ -87,50 +87,11 @@ order by k.queue_id, k.key
 limit :limit;
 
 -- name: delete-lost
--- Deletes those of the keys of a queue whose works are in no table any more: retention or an operator has deleted the
--- messages. Reads at most :segments segments that the engines have not done; if there are more, deletes nothing.
-with unread as materialized (
-  select s.ids
-  from (
-    select p.id from sluice.partitions p where p.queue_id = :queue and p.id > 0 offset 0
-  ) p
-  cross join lateral (
-    select least(
-      coalesce((
-        select c.position + 1
-        from (select g.id from sluice.consumer_groups g where g.queue_id = :queue and g.name = :group offset 0) g
-        cross join lateral (
-          select c.position from sluice.cursors c where c.group_id = g.id and c.partition_id = p.id offset 0
-        ) c
-      ), 0),
-      (select w.first_seq from sluice.work_claims w where w.partition_id = p.id order by w.first_seq limit 1)
-    ) as first_seq
-  ) open
-  cross join lateral (
-    select s.ids from sluice.segments s
-    where s.partition_id = p.id and s.last_seq >= open.first_seq
-      and s.first_seq >= coalesce((
-        select b.first_seq from sluice.segments b
-        where b.partition_id = p.id and b.first_seq <= open.first_seq
-        order by b.first_seq desc
-        limit 1
-      ), 0)
-    order by s.first_seq
-    limit :segments + 1
-  ) s
-  limit :segments + 1
-)
+-- Deletes those of the keys of a queue whose works are in no table any more, as unread.sql says.
 delete from sluice.work_keys k
 using (
   select :queue::bigint as queue_id, lost.key, lost.message_id
   from unnest(:keys::text[], :ids::uuid[]) as lost (key, message_id)
-  where (select count(*) from unread) <= :segments
-    and lost.message_id not in (select unnest(u.ids) from unread u)
-    and lost.message_id not in (select o.message_id from sluice.work_outbox o where o.id > 0)
-    and (
-      select i.seq from sluice.work_items i where i.queue_id = :queue and i.message_id = lost.message_id limit 1
-    ) is null
-    and (select s.partition_id from sluice.scheduled s where s.message_id = lost.message_id limit 1) is null
   offset 0
 ) lost
 where k.queue_id = any (array[lost.queue_id]) and k.key = lost.key

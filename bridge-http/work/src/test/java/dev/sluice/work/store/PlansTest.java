@@ -39,7 +39,7 @@ class PlansTest {
             Map.entry("find.sql rows", "outbox_pkey"),
             Map.entry("find.sql near", "partitions_queue_id_name_key without name"),
             Map.entry("find.sql anywhere", "partitions_queue_id_name_key without name"),
-            Map.entry("keys.sql delete-lost", "outbox_pkey|partitions_queue_id_name_key without name"));
+            Map.entry("unread.sql left", "outbox_pkey|partitions_queue_id_name_key without name"));
 
     @ParameterizedTest
     @ValueSource(strings = {"never", "when empty", "when filled"})
