@@ -12,12 +12,11 @@ import dev.sluice.work.run.Refusal;
 import dev.sluice.work.run.Verdict;
 import dev.sluice.work.store.ClaimRows.NewClaim;
 import dev.sluice.work.store.ClaimRows.Recovered;
+import dev.sluice.work.store.Doubtful;
 import dev.sluice.work.store.ItemRows;
 import dev.sluice.work.store.ItemRows.Holder;
 import dev.sluice.work.store.ItemRows.Item;
-import dev.sluice.work.store.ItemRows.Later;
 import dev.sluice.work.store.KeyRows.QueueKey;
-import dev.sluice.work.store.LimitRows.UsedRoom;
 import dev.sluice.work.store.TypeRows;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -48,6 +47,9 @@ final class Claims {
     /** How long a work waits whose payload could not be decrypted. */
     private static final Duration UNOPENED_WAIT = Duration.ofMinutes(1);
 
+    /** How often it waits, each a snooze: a day. */
+    private static final long UNOPENED_SNOOZES = Duration.ofDays(1).toMinutes();
+
     private final Tables tables;
     private final EngineSettings settings;
     private final UUID owner;
@@ -59,11 +61,7 @@ final class Claims {
     private final PayloadCipher cipher;
     private final LimitedClaims limited;
 
-    /** Claims and items whose commit was not confirmed. They are given back as soon as PostgreSQL answers. */
-    private final List<UUID> doubtful = new ArrayList<>();
-
-    private final List<Later> doubtfulItems = new ArrayList<>();
-    private final Map<UUID, UsedRoom> roomOfDoubtful = new HashMap<>();
+    private final Doubtful doubtful;
 
     Claims(
             Tables tables,
@@ -82,7 +80,8 @@ final class Claims {
         this.nanos = nanos;
         this.cipher = settings.cipher();
         this.replays = new Replays(tables, cipher);
-        this.limited = new LimitedClaims(tables, settings, this::holder);
+        this.limited = new LimitedClaims(tables, settings, this::holder, nanos);
+        this.doubtful = new Doubtful(tables.claims(), tables.items(), tables.limits());
     }
 
     /**
@@ -228,23 +227,7 @@ final class Claims {
                         rows.next());
             });
         } catch (OutcomeUnknownException e) {
-            doubtful.addAll(ids);
-            for (Item item : items) {
-                doubtfulItems.add(new Later(
-                        item.place(),
-                        item.lease(),
-                        Duration.ZERO,
-                        null,
-                        item.closes(),
-                        item.attempts(),
-                        item.snoozes(),
-                        item.snoozed(),
-                        item.errors(),
-                        item.lane()));
-                if (item.limited() != null) {
-                    roomOfDoubtful.put(item.lease(), new UsedRoom(state.queueId(), item.limited(), 1));
-                }
-            }
+            doubtful.add(state.queueId(), ids, items);
             throw e;
         }
     }
@@ -398,11 +381,17 @@ final class Claims {
     /** Returns what is stored of a work that is not to run; null: it is to run. */
     private static @Nullable Verdict verdict(Begun begun, Instant now) {
         if (PayloadCipher.isUnopened(begun.message())) {
+            if (begun.snoozes() >= UNOPENED_SNOOZES) {
+                return new Verdict.Bury(
+                        "undecryptable: payload or headers have the form of encrypted ones, and no key of the engine"
+                                + " has opened them for a day",
+                        null);
+            }
             log.warn(
                     "A payload cannot be decrypted; the work is put back, and tried again in a minute type={} id={}",
                     begun.type().name(),
                     begun.id());
-            return new Verdict.Again(UNOPENED_WAIT, null, null, false, begun.closes());
+            return new Verdict.Again(UNOPENED_WAIT, null, null, true, begun.closes());
         }
         return Refusal.of(begun, now);
     }
@@ -416,9 +405,16 @@ final class Claims {
         }
         ItemRows.Look look = tables.transactions()
                 .run(what, connection -> tables.items().look(connection, state.queueId(), holder()));
-        if (!look.areExpired()) {
-            return look;
-        }
+        boolean isAloneDue = look.isAloneDue()
+                && (!state.isLimited()
+                        || tables.transactions()
+                                .run(what, connection -> limited.hasRoomAlone(connection, type, state)));
+        int works = look.areExpired() ? recover(type, state, what) : 0;
+        return new ItemRows.Look(look.areDue() || works > 0, isAloneDue, false, look.next(), look.nextScheduled());
+    }
+
+    /** Makes items of what dead engines have left. Returns how many. */
+    private int recover(HandledType type, TypeRows.State state, String what) {
         List<Recovered> recovered = tables.transactions().run(what, connection -> {
             List<Recovered> found = tables.claims().recover(connection, state.queueId(), held.claims(), RECOVERED);
             Set<Long> open = found.stream()
@@ -444,28 +440,25 @@ final class Claims {
                     recovered.size(),
                     works);
         }
-        return new ItemRows.Look(
-                look.areDue() || works > 0, look.isAloneDue(), false, look.next(), look.nextScheduled());
+        return works;
     }
 
-    private void giveDoubtfulBack() {
-        if (!doubtful.isEmpty() || !doubtfulItems.isEmpty()) {
-            tables.transactions().run("could not give claims back", connection -> {
-                tables.claims().abandon(connection, doubtful, owner);
-                Set<UUID> leases = tables.items().putOff(connection, doubtfulItems);
-                var room = new ArrayList<UsedRoom>();
-                leases.forEach(lease -> {
-                    if (roomOfDoubtful.containsKey(lease)) {
-                        room.add(roomOfDoubtful.get(lease));
-                    }
-                });
-                tables.limits().giveBack(connection, room);
-                return leases;
-            });
-            doubtful.clear();
-            doubtfulItems.clear();
-            roomOfDoubtful.clear();
+    /** Returns whether claims are left whose commit was not confirmed. */
+    boolean hasDoubts() {
+        return !doubtful.isEmpty();
+    }
+
+    /** Gives claims back whose commit was not confirmed. Returns whether there were any. */
+    boolean giveDoubtfulBack() {
+        if (doubtful.isEmpty()) {
+            return false;
         }
+        tables.transactions().run("could not give claims back", connection -> {
+            doubtful.giveBack(connection, owner);
+            return true;
+        });
+        doubtful.clear();
+        return true;
     }
 
     /** Returns the queues of types and what operators have set, by name of the type. */

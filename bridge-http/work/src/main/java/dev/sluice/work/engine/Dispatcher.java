@@ -174,7 +174,7 @@ final class Dispatcher {
     }
 
     private void run() {
-        while (!abandoned && !(closed && arrived.isEmpty() && unsettled.isEmpty())) {
+        while (!abandoned && !(closed && arrived.isEmpty() && unsettled.isEmpty() && !claims.hasDoubts())) {
             signalled.set(false);
             if (!claiming) {
                 claimsNoMore.countDown();
@@ -212,7 +212,8 @@ final class Dispatcher {
     /** Does what there is to do. Returns whether there may be more at once. */
     private boolean turn() {
         workers.startReady();
-        boolean hasClaimed = claiming && claim(); // First: a worker waits for it, and nobody for an outcome.
+        // First: a worker waits for it, and nobody for an outcome.
+        boolean hasClaimed = claiming ? claim() : claims.giveDoubtfulBack();
         boolean hasSettled = settle();
         reports.store();
         boolean hasRunAlone = claiming && alone != null && serving.claim(alone, this::runAlone);

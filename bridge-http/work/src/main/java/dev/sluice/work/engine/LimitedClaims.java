@@ -11,7 +11,6 @@ import dev.sluice.work.share.Allowance;
 import dev.sluice.work.share.Shares;
 import dev.sluice.work.store.ItemRows.Holder;
 import dev.sluice.work.store.ItemRows.Item;
-import dev.sluice.work.store.ItemRows.Later;
 import dev.sluice.work.store.LimitRows;
 import dev.sluice.work.store.LimitRows.Change;
 import dev.sluice.work.store.LimitRows.Used;
@@ -36,6 +35,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.function.LongSupplier;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
@@ -61,20 +61,36 @@ final class LimitedClaims {
     /** Most times that one claim looks at keys. */
     private static final int ROUNDS = 20;
 
-    /** How long an item that must run alone waits if it has no room. */
-    private static final Duration ALONE_WAIT = Duration.ofSeconds(1);
+    /** Most items that must run alone among which one with room is looked for. */
+    private static final int ALONE = 100;
+
+    /** How long nothing runs alone after an engine stood idle for an item that had no room then. */
+    private static final Duration NOT_ALONE = Duration.ofSeconds(10);
 
     private static final double NANOS_PER_SECOND = 1e9;
 
     private final Tables tables;
     private final EngineSettings settings;
     private final Supplier<Holder> holder;
+    private final LongSupplier nanos;
+    private long notAloneUntilNanos;
 
-    LimitedClaims(Tables tables, EngineSettings settings, Supplier<Holder> holder) {
+    LimitedClaims(Tables tables, EngineSettings settings, Supplier<Holder> holder, LongSupplier nanos) {
         this.tables = tables;
         this.settings = settings;
         this.holder = holder;
+        this.nanos = nanos;
+        this.notAloneUntilNanos = nanos.getAsLong();
     }
+
+    /**
+     * An item that must run alone and has room.
+     *
+     * @param name the name of the limits whose room it takes
+     * @param key its limit key; null: the type has none
+     */
+    private record Alone(
+            DueItem item, String name, @Nullable Allowance key) {}
 
     /**
      * What was found.
@@ -145,6 +161,29 @@ final class LimitedClaims {
                 return Duration.ofNanos((long) (wait * NANOS_PER_SECOND));
             }
             return state.usesLines() ? tables.limits().nextDue(connection, state.queueId()) : null;
+        }
+
+        /** Returns the first item that must run alone and has room. The items are locked. */
+        Optional<Alone> alone() throws SQLException {
+            if (ofType.room() == 0) {
+                return Optional.empty();
+            }
+            Set<String> full = new HashSet<>();
+            for (DueItem item : tables.lines().aloneItems(connection, state.queueId(), ALONE, holder.get())) {
+                if (!state.usesLines()) {
+                    return Optional.of(new Alone(item, LimitRows.TYPE, null));
+                }
+                String name = Types.line(item.partition());
+                if (!full.contains(name)) {
+                    Used used = tables.limits().find(connection, state.queueId(), state.queue(), name, served);
+                    var key = new Allowance(used, rule(used), now);
+                    if (key.room() > 0) {
+                        return Optional.of(new Alone(item, name, key));
+                    }
+                    full.add(name);
+                }
+            }
+            return Optional.empty();
         }
 
         /** Takes works of a type without limit keys. */
@@ -351,49 +390,42 @@ final class LimitedClaims {
         return claim.end();
     }
 
-    /** Claims an item that must run alone. If there is no room, the item waits a second. */
+    /**
+     * Returns whether an item has room that must run alone. The engine asks before it lets everything else end, so that
+     * it does not stand idle for an item that must wait anyway.
+     */
+    boolean hasRoomAlone(Connection connection, HandledType type, TypeRows.State state) throws SQLException {
+        return nanos.getAsLong() - notAloneUntilNanos >= 0
+                && new Claim(connection, type, state, true).alone().isPresent();
+    }
+
+    /** Claims an item that must run alone. Items without room stay as they are. */
     Optional<Item> findAlone(Connection connection, HandledType type, TypeRows.State state) throws SQLException {
         var claim = new Claim(connection, type, state, true);
-        Optional<Item> found = tables.items().claimAlone(connection, type.itemQueue(state), holder.get());
-        if (found.isEmpty()) {
-            return found;
-        }
-        Item item = found.get();
-        String name = state.usesLines() ? Types.line(item.message().partition()) : LimitRows.TYPE;
-        Used used = name.equals(LimitRows.TYPE)
-                ? null
-                : tables.limits().find(connection, state.queueId(), state.queue(), name, claim.served);
-        Allowance key = used == null ? null : new Allowance(used, claim.rule(used), claim.now);
-        if (claim.ofType.room() == 0 || (key != null && key.room() == 0)) {
-            var later = new Later(
-                    item.place(),
-                    item.lease(),
-                    ALONE_WAIT,
-                    null,
-                    item.closes(),
-                    item.attempts(),
-                    item.snoozes(),
-                    item.snoozed(),
-                    item.errors(),
-                    item.lane());
-            tables.items().putOff(connection, List.of(later));
+        Optional<Alone> found = claim.alone();
+        if (found.isEmpty()) { // Other engines took the room while this one waited until nothing else ran.
+            notAloneUntilNanos = nanos.getAsLong() + NOT_ALONE.toNanos();
             return Optional.empty();
         }
-        tables.lines().takesRoom(connection, item.place(), name);
+        Alone alone = found.get();
+        Item item = tables.lines()
+                .claimItem(connection, type.itemQueue(state), alone.item().place(), alone.name(), holder.get());
         claim.ofType.begin(1);
+        Allowance key = alone.key();
         if (key != null) {
             key.begin(1);
             tables.limits().change(connection, state.queueId(), List.of(key.change()));
         }
         claim.end();
-        return Optional.of(item.limited(name));
+        return Optional.of(item);
     }
 
     /** Takes partitions and items out of the lines of a type that has none any more. Returns how many partitions. */
     int leaveLines(Connection connection, TypeRows.State state) throws SQLException {
         tables.limits().lock(connection, state.queueId());
-        List<Long> partitions = tables.lines().removeSome(connection, state.queueId(), LINED);
-        tables.lining().unpark(connection, Types.GROUP, partitions);
+        List<Long> partitions = tables.lines().some(connection, state.queueId(), LINED);
+        tables.lining().unpark(connection, Types.GROUP, partitions); // Before their lines, as a flush does.
+        tables.lines().remove(connection, partitions);
         if (partitions.size() < LINED) {
             tables.lines().removeItems(connection, state.queueId());
         }

@@ -12,6 +12,7 @@ import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
@@ -153,14 +154,21 @@ public final class LimitRows {
     /** Returns what a key uses. Makes its row if there is none. */
     public Used find(Connection connection, long queueId, String queue, String name, double served)
             throws SQLException {
-        await(connection, queueId, List.of(name), served);
+        Optional<Used> found = find(connection, queueId, queue, name);
+        if (found.isEmpty()) {
+            await(connection, queueId, List.of(name), served);
+            found = find(connection, queueId, queue, name);
+        }
+        return found.orElseThrow();
+    }
+
+    private Optional<Used> find(Connection connection, long queueId, String queue, String name) throws SQLException {
         return statements
                 .on(connection, "find")
                 .set("queue", queueId)
                 .set("queue_name", queue)
                 .set("name", name)
-                .first(LimitRows::key)
-                .orElseThrow();
+                .first(LimitRows::key);
     }
 
     /** Returns after how long the rate of a key lets its next work begin; null: no key waits for that. */

@@ -44,7 +44,7 @@ public final class LineRows {
     /** A work that comes into a line. */
     public record ItemInLine(Place place, String name) {}
 
-    /** Adds partitions to lines. A partition that is in one stays there. */
+    /** Adds partitions to lines. A partition that is in one stays there, but its lane may become more urgent. */
     public void add(Connection connection, long queueId, List<InLine> partitions) throws SQLException {
         if (!partitions.isEmpty()) {
             statements
@@ -75,12 +75,12 @@ public final class LineRows {
                         .list(row -> new First(row.getInt("ordinal") - 1, row.getLong("partition_id")));
     }
 
-    /** Moves partitions to the ends of their lines. */
+    /** Moves partitions to the ends of their lines, except those that other transactions change at the moment. */
     public void toTheEnd(Connection connection, Collection<Long> partitions) throws SQLException {
         change(connection, "to-the-end", partitions);
     }
 
-    /** Removes partitions from their lines. */
+    /** Removes partitions from their lines. The caller has locked their cursors. */
     public void remove(Connection connection, Collection<Long> partitions) throws SQLException {
         change(connection, "remove", partitions);
     }
@@ -94,10 +94,10 @@ public final class LineRows {
         }
     }
 
-    /** Removes at most {@code limit} partitions of a queue from their lines, and returns them. */
-    public List<Long> removeSome(Connection connection, long queueId, int limit) throws SQLException {
+    /** Returns at most {@code limit} partitions of a queue that wait in lines. */
+    public List<Long> some(Connection connection, long queueId, int limit) throws SQLException {
         return statements
-                .on(connection, "remove-some")
+                .on(connection, "some")
                 .set("queue", queueId)
                 .set("limit", limit)
                 .list(row -> row.getLong("partition_id"));
@@ -116,14 +116,42 @@ public final class LineRows {
 
     /** Locks at most {@code limit} items that are due and in no line, without those that must run alone. */
     public List<DueItem> dueItems(Connection connection, long queueId, int limit, Holder holder) throws SQLException {
+        return due("due-items", connection, queueId, limit, holder);
+    }
+
+    /** Locks at most {@code limit} items that are due and must run alone. */
+    public List<DueItem> aloneItems(Connection connection, long queueId, int limit, Holder holder) throws SQLException {
+        return due("alone-items", connection, queueId, limit, holder);
+    }
+
+    private List<DueItem> due(String statement, Connection connection, long queueId, int limit, Holder holder)
+            throws SQLException {
         return statements
-                .on(connection, "due-items")
+                .on(connection, statement)
                 .set("queue", queueId)
                 .set("alone", ItemRows.ALONE)
                 .set("limit", limit)
                 .setUuids("held", holder.held(), id -> id)
                 .list(row -> new DueItem(
                         new Place(row.getLong("partition_id"), row.getLong("seq")), row.getString("partition_name")));
+    }
+
+    /**
+     * Leases an item that the transaction has locked.
+     *
+     * @param name the name of the limits whose room it takes
+     */
+    public Item claimItem(Connection connection, Queue queue, Place item, String name, Holder holder)
+            throws SQLException {
+        return statements
+                .on(connection, "claim-item")
+                .set("partition", item.partitionId())
+                .set("seq", item.seq())
+                .set("name", name)
+                .set("owner", holder.owner())
+                .set("lease_ms", holder.lease().toMillis())
+                .first(row -> ItemRows.item(row, queue.name()))
+                .orElseThrow();
     }
 
     /** Adds items to lines. */
@@ -154,15 +182,5 @@ public final class LineRows {
     /** Takes all items of a queue out of their lines. */
     public void removeItems(Connection connection, long queueId) throws SQLException {
         statements.on(connection, "remove-items").set("queue", queueId).execute();
-    }
-
-    /** Notes that an item takes room. */
-    public void takesRoom(Connection connection, Place item, String name) throws SQLException {
-        statements
-                .on(connection, "takes-room")
-                .set("partition", item.partitionId())
-                .set("seq", item.seq())
-                .set("name", name)
-                .execute();
     }
 }

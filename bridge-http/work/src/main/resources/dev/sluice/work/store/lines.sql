@@ -1,11 +1,14 @@
--- Statements of LineRows: the table work_lines, and works in work_items that wait in lines.
+-- Statements of LineRows: the table work_lines, and works in work_items that wait in lines. A flush that raises a
+-- partition locks its cursor, and then its row in work_lines. So these statements change rows whose cursors the
+-- transaction has locked, or do not wait for rows that others have locked.
 
 -- name: add
-insert into sluice.work_lines (partition_id, queue_id, name, lane)
+-- A partition that is in its line already may have got a more urgent lane by a seek.
+insert into sluice.work_lines as n (partition_id, queue_id, name, lane)
 select added.partition_id, :queue, added.name, added.lane
 from unnest(:partitions::bigint[], :names::text[], :lanes::integer[]) as added (partition_id, name, lane)
 order by added.partition_id
-on conflict (partition_id) do nothing;
+on conflict (partition_id) do update set lane = excluded.lane where n.lane > excluded.lane;
 
 -- name: next
 -- The first partitions of lines, at most :most of each: lane by lane, in the order of :lanes.
@@ -24,18 +27,20 @@ cross join lateral (
 ) line;
 
 -- name: to-the-end
-update sluice.work_lines n set rank = clock_timestamp() where n.partition_id = any ( :partitions::bigint[]);
+-- Takes partitions too whose cursors others have locked. Leaves out rows that others have locked: they are raised.
+update sluice.work_lines n
+set rank = clock_timestamp()
+where n.partition_id = any (array(
+  select w.partition_id from sluice.work_lines w where w.partition_id = any ( :partitions::bigint[])
+  for no key update skip locked
+));
 
 -- name: remove
 delete from sluice.work_lines n where n.partition_id = any ( :partitions::bigint[]);
 
--- name: remove-some
--- Removes at most :limit partitions of a queue from their lines, and returns them.
-delete from sluice.work_lines n
-where n.partition_id = any (array(
-  select w.partition_id from sluice.work_lines w where w.queue_id = :queue order by w.name, w.lane, w.rank limit :limit
-  for update skip locked))
-returning n.partition_id;
+-- name: some
+-- Returns at most :limit partitions that wait in lines.
+select w.partition_id from sluice.work_lines w where w.queue_id = :queue order by w.name, w.lane, w.rank limit :limit;
 
 -- name: end-expired
 -- Ends the leases of works with room that engines ran that died: each has one crash more. Leaves out the leases :held,
@@ -97,5 +102,25 @@ returning i.*;
 -- Takes all works of a queue out of their lines.
 update sluice.work_items i set line = null where i.queue_id = :queue and i.line is not null;
 
--- name: takes-room
-update sluice.work_items i set limited = :name where i.partition_id = :partition and i.seq = :seq;
+-- name: alone-items
+-- Locks works that are due and must run alone, without the leases :held, which the caller still has.
+select due.partition_id, due.seq, due.partition_name
+from generate_series(0, 3) as priority (lane)
+cross join lateral (
+  select i.partition_id, i.seq, i.partition_name from sluice.work_items i
+  where i.queue_id = :queue and i.lane = priority.lane and i.available_at <= now() and i.line is null
+    and i.crashes + case when i.owner is null then 0 else 1 end >= :alone
+    and not coalesce(i.lease_id = any (:held::uuid[]), false)
+  order by i.available_at
+  limit :limit
+  for update skip locked
+) due
+limit :limit;
+
+-- name: claim-item
+-- Leases a work that this transaction has locked.
+update sluice.work_items i
+set owner = :owner, lease_id = gen_random_uuid(), limited = :name, available_at = clock_timestamp() + :lease_ms * interval '1 millisecond',
+    crashes = i.crashes + case when i.owner is null then 0 else 1 end
+where i.partition_id = :partition and i.seq = :seq
+returning i.*;

@@ -2,6 +2,9 @@ package dev.sluice.work.contract;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.sluice.work.Handler;
+import dev.sluice.work.HandlerSettings;
+import dev.sluice.work.Limit;
 import dev.sluice.work.Outcome;
 import dev.sluice.work.Work;
 import dev.sluice.work.WorkBuffer;
@@ -14,15 +17,17 @@ import java.sql.PreparedStatement;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.List;
+import java.util.UUID;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Stream;
 import javax.sql.DataSource;
 import org.junit.jupiter.api.Test;
 
-/** PostgreSQL commits outcomes, and the answer is lost together with the network. */
+/** PostgreSQL commits a claim or outcomes, and the answer is lost together with the network. */
 class DoubtfulSettlementTest extends WorkFixture {
     /** More than the engine asks for the outcome before it gives up. */
     private static final int REFUSALS = 25;
@@ -116,6 +121,59 @@ class DoubtfulSettlementTest extends WorkFixture {
         until(() -> work.stats().total().completed() == 1);
         assertThat(count("dead_letters")).isEqualTo(1);
         assertThat(events).filteredOn(WorkEvent.Kind.DEAD_LETTERED::equals).hasSize(1);
+    }
+
+    /** Closes an engine, and lets the network come back as soon as it claims no more. */
+    private void closeWithoutNetwork(WorkBuffer work) throws Exception {
+        var closing = new Thread(work::close);
+        closing.start();
+        until(() -> Stream.of(closing.getStackTrace())
+                .anyMatch(frame -> frame.getClassName().endsWith(".Dispatcher")
+                        && frame.getMethodName().equals("close")));
+        isAway.set(false);
+        closing.join();
+    }
+
+    @Test
+    void anEngineThatStopsGivesAClaimBackThatWasNotConfirmed() throws Exception {
+        var crashes = new CopyOnWriteArrayList<Integer>();
+        Handler handler = (each, context) -> {
+            crashes.add(context.crashes());
+            return Outcome.done();
+        };
+        enqueueInOnePartition("a", "1");
+        WorkBuffer work = start(builder("insert into sluice.work_claims").handler("a", handler));
+        until(() -> refusals.get() > REFUSALS);
+        assertThat(count("work_claims")).isEqualTo(1);
+        closeWithoutNetwork(work);
+        assertThat(postgres.query("select owner, lease_until <= now() from sluice.work_claims"))
+                .containsExactly(new UUID(0, 0) + "|t");
+        start(builder().handler("a", handler));
+        untilNothingIsLeft();
+        assertThat(crashes).containsExactly(0);
+    }
+
+    @Test
+    void anEngineThatStopsGivesARetryBackThatWasNotConfirmed() throws Exception {
+        var crashes = new CopyOnWriteArrayList<Integer>();
+        Handler handler = (each, context) -> {
+            crashes.add(context.crashes());
+            return crashes.size() == 1 ? Outcome.retry(Duration.ofHours(1), "again") : Outcome.done();
+        };
+        HandlerSettings limits = HandlerSettings.DEFAULT.limit(Limit.ofConcurrency(1));
+        enqueueInOnePartition("a", "1");
+        WorkBuffer first = start(builder().handler("a", handler, limits));
+        untilRows("select attempts from sluice.work_items where owner is null", "1");
+        first.close();
+        postgres.execute("update sluice.work_items set available_at = now()");
+        WorkBuffer work = start(builder("limited = coalesce(").handler("a", handler, limits));
+        until(() -> refusals.get() > REFUSALS);
+        assertThat(postgres.query("select owner is not null, limited is not null from sluice.work_items"))
+                .containsExactly("t|t");
+        closeWithoutNetwork(work);
+        assertThat(postgres.query("select owner is null, limited is null, crashes, attempts from sluice.work_items"))
+                .containsExactly("t|t|0|1");
+        assertThat(postgres.query("select running from sluice.work_limits")).containsExactly("0");
     }
 
     @Test

@@ -8,6 +8,8 @@ import dev.sluice.work.Limit;
 import dev.sluice.work.Outcome;
 import dev.sluice.work.Work;
 import dev.sluice.work.WorkBuffer;
+import java.sql.Connection;
+import java.sql.Statement;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -245,6 +247,38 @@ class LimitsTest extends WorkFixture {
         until(() -> runs.get() == 31);
         untilNoRoomIsUsed();
         assertThat(second.waiting("t")).isZero();
+    }
+
+    @Test
+    void theEndOfAllLimitsWaitsForNoFlushThatRaisesAPartitionInALine() throws Exception {
+        var runs = new AtomicInteger();
+        WorkBuffer first = start(builder()
+                .handler(
+                        "t",
+                        (each, context) -> watched("first", 60_000),
+                        HandlerSettings.DEFAULT.limitKey("/t").limitOfEachKey(Limit.ofConcurrency(1))));
+        first.enqueue(IntStream.range(0, 5)
+                .mapToObj(i -> Work.of("t", "{\"t\": 1}").key("k" + i))
+                .toList());
+        untilRows("select count(*) from sluice.work_lines", "4");
+        first.close();
+        try (Connection flush = postgres.dataSource().getConnection();
+                Statement statement = flush.createStatement()) {
+            flush.setAutoCommit(false);
+            statement.execute("select from sluice.cursors c where c.partition_id in"
+                    + " (select n.partition_id from sluice.work_lines n) order by c.partition_id for no key update");
+            WorkBuffer second = start(builder().handler("t", (each, context) -> {
+                runs.incrementAndGet();
+                return Outcome.done();
+            }));
+            until(() -> !postgres.query("select pid from pg_stat_activity where wait_event_type = 'Lock'")
+                    .isEmpty());
+            statement.execute("set local lock_timeout = '5s'; update sluice.work_lines set lane = 1");
+            flush.commit();
+            until(() -> runs.get() == 5);
+            untilNoRoomIsUsed();
+            assertThat(second.waiting("t")).isZero();
+        }
     }
 
     @Test
