@@ -6,58 +6,17 @@ import dev.sluice.work.Outcome;
 import dev.sluice.work.Work;
 import dev.sluice.work.WorkBuffer;
 import dev.sluice.work.WorkEvent;
-import java.lang.reflect.InvocationTargetException;
-import java.lang.reflect.Proxy;
-import java.sql.Connection;
-import java.sql.SQLException;
 import java.time.Duration;
 import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BooleanSupplier;
-import javax.sql.DataSource;
 import org.junit.jupiter.api.Test;
 
 /** PostgreSQL does not answer for longer than a lease, and the engine lives. */
-class OutageTest extends WorkFixture {
-    private static final Duration LEASE = Duration.ofSeconds(1);
-
-    private final AtomicBoolean isAway = new AtomicBoolean();
-
-    /** Returns a pool that gives no connections while something fails, and whose connections run no statements. */
-    private DataSource failing(BooleanSupplier fails) {
-        DataSource real = postgres.dataSource();
-        return failing(DataSource.class, real, "getConnection", fails);
-    }
-
-    private static <T> T failing(Class<T> type, T real, String fallible, BooleanSupplier fails) {
-        return type.cast(Proxy.newProxyInstance(
-                OutageTest.class.getClassLoader(), new Class<?>[] {type}, (proxy, method, args) -> {
-                    if (method.getName().equals(fallible) && fails.getAsBoolean()) {
-                        throw new SQLException("away", "08001");
-                    }
-                    try {
-                        Object result = method.invoke(real, args);
-                        return type == DataSource.class && result instanceof Connection connection
-                                ? failing(Connection.class, connection, "prepareStatement", fails)
-                                : result;
-                    } catch (InvocationTargetException e) {
-                        throw e.getTargetException();
-                    }
-                }));
-    }
-
-    private WorkBuffer.Builder withLease(BooleanSupplier fails) {
-        return WorkBuffer.builder(failing(fails))
-                .lease(LEASE)
-                .closeTimeout(Duration.ofSeconds(1))
-                .interruptGrace(Duration.ofSeconds(20))
-                .listen(false);
-    }
-
+class OutageTest extends OutageFixture {
     @Test
     void aHandlerThatEndsDuringAnOutageKeepsItsOutcome() throws Exception {
         var runs = new CopyOnWriteArrayList<Integer>();
