@@ -215,7 +215,7 @@ public final class Admission implements AutoCloseable {
     /** Returns messages of producers with their limit keys, whatever the names of their partitions say. */
     private List<NewMessage> ofProducers(List<NewMessage> messages) {
         for (NewMessage message : messages) {
-            if (LimitKey.ofProducer(message) != message) {
+            if (!LimitKey.ofProducer(message).partition().equals(message.partition())) {
                 return withLimitKeys(
                         messages.stream().map(LimitKey::ofProducer).toList());
             }
