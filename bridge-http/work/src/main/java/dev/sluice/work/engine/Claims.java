@@ -32,6 +32,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
 import java.util.function.LongSupplier;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -123,7 +124,7 @@ final class Claims {
             return claim(type, state, permits, (connection, ids) -> {
                 LimitedClaims.Found found = limited.find(connection, type, state, limit, items, messages);
                 addClaims(connection, found.taken(), found.names(), ids);
-                return new Rows(found.items(), found.taken(), found.names(), found.leftItems(), false, found.next());
+                return new Rows(found.items(), found.taken(), found.names(), found.leftItems(), false, found.next(), found.ended());
             });
         }
         return claim(type, state, permits, (connection, ids) -> {
@@ -134,7 +135,7 @@ final class Claims {
             } else {
                 sharing.shareItems(connection);
             }
-            return new Rows(sharing.items(), taken, List.of(), sharing.leftItems(), sharing.isHeldUp(), null);
+            return new Rows(sharing.items(), taken, List.of(), sharing.leftItems(), sharing.isHeldUp(), null, 0);
         });
     }
 
@@ -150,7 +151,8 @@ final class Claims {
                         List.of(),
                         false,
                         false,
-                        null));
+                        null,
+                        0));
     }
 
     private Optional<Item> findAlone(Connection connection, HandledType type, TypeRows.State state)
@@ -171,6 +173,7 @@ final class Claims {
      * @param leftItems whether items are due that were not claimed
      * @param isHeldUp whether other engines were claiming all that is there
      * @param next after how long a rate lets the next work begin; null: none waits for that
+     * @param ended how many leases of other engines have ended that the items do not name
      */
     private record Rows(
             List<Item> items,
@@ -178,7 +181,13 @@ final class Claims {
             List<String> names,
             boolean leftItems,
             boolean isHeldUp,
-            @Nullable Duration next) {
+            @Nullable Duration next,
+            int ended) {
+        /** Returns how many items the claim has found that engines had begun which died. */
+        int crashed() {
+            return ended + (int) items.stream().filter(Item::tookOver).count();
+        }
+
         @Nullable
         String name(int run) {
             return names.isEmpty() ? null : names.get(run);
@@ -204,11 +213,13 @@ final class Claims {
         giveDoubtfulBack();
         var ids = new ArrayList<UUID>();
         var items = new ArrayList<Item>();
+        var crashed = new AtomicInteger();
         try {
-            return tables.transactions().run("could not claim works of type " + type.name(), connection -> {
+            Claimed claimed = tables.transactions().run("could not claim works of type " + type.name(), connection -> {
                 ids.clear();
                 items.clear();
                 Rows rows = finder.find(connection, ids);
+                crashed.set(rows.crashed());
                 items.addAll(rows.items());
                 List<Begun> begun = begun(type, rows, ids, earlier(connection, state, rows));
                 List<Ended> ended = refused(connection, state, begun);
@@ -226,6 +237,10 @@ final class Claims {
                         rows.isHeldUp(),
                         rows.next());
             });
+            if (crashed.get() > 0) {
+                events.crashed(type, crashed.get());
+            }
+            return claimed;
         } catch (OutcomeUnknownException e) {
             doubtful.add(state.queueId(), ids, items);
             throw e;

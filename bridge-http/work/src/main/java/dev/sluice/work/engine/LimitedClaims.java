@@ -100,13 +100,15 @@ final class LimitedClaims {
      * @param names the name of the limits whose room the works of a run take, by run
      * @param leftItems whether items are likely to be due that were neither claimed nor put into lines
      * @param next after how long a rate lets the next work begin; null: none waits for that
+     * @param ended how many leases of items have ended: the items have one crash more
      */
     record Found(
             List<Item> items,
             List<Taken> taken,
             List<String> names,
             boolean leftItems,
-            @Nullable Duration next) {}
+            @Nullable Duration next,
+            int ended) {}
 
     /** A claim of a type, while it is made. */
     private final class Claim {
@@ -120,6 +122,7 @@ final class LimitedClaims {
         private final List<String> names = new ArrayList<>();
         private double served;
         private boolean leftItems;
+        private int ended;
 
         /**
          * Locks the row of the type.
@@ -143,7 +146,8 @@ final class LimitedClaims {
         private int endExpired() throws SQLException {
             List<UsedRoom> ended = tables.lines().endExpired(connection, state.queueId(), LINED, holder.get());
             tables.limits().giveBack(connection, ended);
-            return ended.size();
+            this.ended = ended.size();
+            return this.ended;
         }
 
         Found end() throws SQLException {
@@ -152,7 +156,7 @@ final class LimitedClaims {
                 changes.add(ofType.change(served));
             }
             tables.limits().change(connection, state.queueId(), changes);
-            return new Found(items, taken, names, leftItems, next());
+            return new Found(items, taken, names, leftItems, next(), ended);
         }
 
         private @Nullable Duration next() throws SQLException {

@@ -59,14 +59,15 @@ public final class ItemRows {
             long snoozes,
             boolean snoozed,
             @Nullable String errors,
-            UUID lease) {
+            UUID lease,
+            boolean tookOver) {
         public Place place() {
             return new Place(message.partitionId(), message.seq());
         }
 
         /** Returns this item with room of limits. */
         public Item limited(String name) {
-            return new Item(message, lane, closes, name, attempts, crashes, snoozes, snoozed, errors, lease);
+            return new Item(message, lane, closes, name, attempts, crashes, snoozes, snoozed, errors, lease, tookOver);
         }
     }
 
@@ -292,7 +293,8 @@ public final class ItemRows {
                 row.getLong("snoozes"),
                 row.getBoolean("snoozed"),
                 row.getString("errors"),
-                row.getObject("lease_id", UUID.class));
+                row.getObject("lease_id", UUID.class),
+                row.getBoolean("took_over"));
     }
 
     /** Deletes items that are done, given by their leases. Returns the leases that were still held. */

@@ -64,7 +64,7 @@ with ready as (
   select due.*
   from unnest(:limits::bigint[]) with ordinality as priority (works, number)
   cross join lateral (
-    select i.partition_id, i.seq from sluice.work_items i
+    select i.partition_id, i.seq, i.owner from sluice.work_items i
     where i.queue_id = :queue and i.lane = priority.number - 1 and i.available_at <= now() and i.line is null
       and i.crashes + case when i.owner is null then 0 else 1 end < :alone
       and not coalesce(i.lease_id = any ( :held::uuid[]), false)
@@ -80,7 +80,7 @@ set owner = :owner,
     crashes = i.crashes + case when i.owner is null then 0 else 1 end
 from ready
 where i.partition_id = any (array[ready.partition_id]) and i.seq = ready.seq
-returning i.*;
+returning i.*, ready.owner is not null as took_over;
 
 -- name: claim-any
 -- Like claim, at most :limit of all lanes, the most urgent lane first.
@@ -88,7 +88,7 @@ with ready as (
   select due.*
   from generate_series(0, 3) as priority (lane)
   cross join lateral (
-    select i.partition_id, i.seq from sluice.work_items i
+    select i.partition_id, i.seq, i.owner from sluice.work_items i
     where i.queue_id = :queue and i.lane = priority.lane and i.available_at <= now() and i.line is null
       and i.crashes + case when i.owner is null then 0 else 1 end < :alone
       and not coalesce(i.lease_id = any ( :held::uuid[]), false)
@@ -106,7 +106,7 @@ set owner = :owner,
     crashes = i.crashes + case when i.owner is null then 0 else 1 end
 from ready
 where i.partition_id = any (array[ready.partition_id]) and i.seq = ready.seq
-returning i.*;
+returning i.*, ready.owner is not null as took_over;
 
 -- name: claim-alone
 -- Leases the item that has been due longest of those with :alone crashes.
@@ -114,7 +114,7 @@ with ready as (
   select due.*
   from generate_series(0, 3) as priority (lane)
   cross join lateral (
-    select i.partition_id, i.seq from sluice.work_items i
+    select i.partition_id, i.seq, i.owner from sluice.work_items i
     where i.queue_id = :queue and i.lane = priority.lane and i.available_at <= now() and i.line is null
       and i.crashes + case when i.owner is null then 0 else 1 end >= :alone
       and not coalesce(i.lease_id = any ( :held::uuid[]), false)
@@ -132,7 +132,7 @@ set owner = :owner,
     crashes = i.crashes + case when i.owner is null then 0 else 1 end
 from ready
 where i.partition_id = any (array[ready.partition_id]) and i.seq = ready.seq
-returning i.*;
+returning i.*, ready.owner is not null as took_over;
 
 -- name: finish
 -- Deletes items that are done. Returns the leases that were still held.

@@ -96,7 +96,7 @@ update sluice.work_items i
 set owner = :owner, lease_id = gen_random_uuid(), limited = i.line, line = null, available_at = clock_timestamp() + :lease_ms * interval '1 millisecond'
 from ready
 where i.partition_id = any (array[ready.partition_id]) and i.seq = ready.seq
-returning i.*;
+returning i.*, false as took_over;
 
 -- name: remove-items
 -- Takes all works of a queue out of their lines.
