@@ -43,6 +43,12 @@ public interface Context {
      */
     boolean isStopping();
 
+    /**
+     * Runs an action when the handler is asked to end, as {@link #isStopping} says: once, on a thread of the engine; at
+     * once if it was asked before. Without effect after the run has ended. An exception is logged and changes nothing.
+     */
+    void onStop(Runnable action);
+
     /** Returns whether somebody has cancelled the work. */
     boolean isCancelled();
 }

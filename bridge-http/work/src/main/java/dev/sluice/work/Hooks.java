@@ -2,8 +2,8 @@ package dev.sluice.work;
 
 import org.jspecify.annotations.Nullable;
 
-/** What the handlers of single works and those of batches have in common: methods about one work of their type. */
-public sealed interface Hooks permits Handler, BatchHandler {
+/** What handlers of all kinds have in common: methods about one work of their type. */
+public sealed interface Hooks permits Handler, BatchHandler, AsyncHandler {
     /**
      * Checks a work before it is handled. A work that is not valid becomes a dead letter at once: a retry cannot help.
      *
@@ -31,9 +31,9 @@ public sealed interface Hooks permits Handler, BatchHandler {
     default void after(Work work, Context context, Outcome outcome) throws Exception {}
 
     /**
-     * Decides what happens to a work whose handling failed. Runs on the thread of the handler. If the handler ignores
-     * the interrupt after its timeout, runs on a thread of its own while the handler still runs; if it does not return
-     * within {@code interruptGrace} then, the retry policy decides.
+     * Decides what happens to a work whose handling failed. Runs on the thread of the handler, or on one of the threads
+     * of asynchronous handlers. If the handler ignores the interrupt after its timeout, runs on a thread of its own
+     * while the handler still runs; if it does not return within {@code interruptGrace} then, the retry policy decides.
      *
      * @param error what the handler threw; a {@link WorkTimeoutException} if it ran into its timeout
      * @return how the work ends; null: as the retry policy says

@@ -28,12 +28,13 @@ import org.slf4j.LoggerFactory;
  *
  * <p>Safe for use by many threads.
  */
-public final class WorkBuffer implements AutoCloseable {
+public final class WorkBuffer extends WorkBufferTypes implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(WorkBuffer.class);
 
     private final Operations operations;
 
     private WorkBuffer(Operations operations) {
+        super(operations);
         this.operations = operations;
     }
 
@@ -93,70 +94,6 @@ public final class WorkBuffer implements AutoCloseable {
      */
     public Enqueued enqueue(Connection connection, Work work) throws SQLException {
         return operations.enqueue(connection, work);
-    }
-
-    /** Returns how many works of a type wait that no engine has claimed, without those that are scheduled. */
-    public long waiting(String type) {
-        return operations.waiting(type);
-    }
-
-    /**
-     * Stops all engines from claiming works of a type, until {@link #resume}. Works that run go on. Engines of other
-     * programs notice within their poll interval.
-     */
-    public void pause(String type) {
-        operations.pause(type);
-    }
-
-    /** Lets engines claim works of a type again. */
-    public void resume(String type) {
-        operations.resume(type);
-    }
-
-    /**
-     * Sets how many works of a type each engine runs at a time. Stays set over restarts.
-     *
-     * @param concurrency at most as many as the engine runs in total; null: as its handler is set up
-     */
-    public void concurrency(String type, @Nullable Integer concurrency) {
-        operations.concurrency(type, concurrency);
-    }
-
-    /**
-     * Sets the limit of the works of a type on all engines together. Stays set over restarts. Engines of other programs
-     * notice within their poll interval.
-     *
-     * @param limit null: as the handler is set up
-     */
-    public void limit(String type, @Nullable Limit limit) {
-        operations.limit(type, limit);
-    }
-
-    /**
-     * Sets the limit of the works of each limit key of a type. See {@link #limit}.
-     *
-     * @param limit null: as the handler is set up
-     */
-    public void limitEachKey(String type, @Nullable Limit limit) {
-        operations.limitEachKey(type, limit);
-    }
-
-    /**
-     * Sets the limit and the weight of one limit key of a type, which count instead of those of each key. See
-     * {@link #limit}.
-     *
-     * @param limit null: as for each key
-     */
-    public void limitKey(String type, String key, @Nullable Limit limit) {
-        operations.limitKey(type, key, limit);
-    }
-
-    /**
-     * Forces the circuit breakers of a type, of works with any target, in all engines; or resets them. Engines of other
-     * programs notice within their poll interval. What is forced stays so over restarts.
-     */
-    public void breaker(String type, BreakerAction action) {
-        operations.breaker(type, action);
     }
 
     /**
@@ -312,6 +249,17 @@ public final class WorkBuffer implements AutoCloseable {
          */
         public Builder batchHandler(String type, BatchHandler handler, Batching batching, HandlerSettings settings) {
             return handler(type, new Operations.Registered(handler, batching, settings));
+        }
+
+        /**
+         * Adds a handler whose works need no thread while they are in flight.
+         *
+         * @throws IllegalArgumentException if the type has a handler, no type may have that name, or the concurrency is
+         *     more than {@link AsyncHandler#MAX_CONCURRENCY}
+         */
+        public Builder asyncHandler(String type, AsyncHandler handler, HandlerSettings settings) {
+            checkAsync(settings);
+            return handler(type, new Operations.Registered(handler, Batching.ofSize(1), settings));
         }
 
         private Builder handler(String type, Operations.Registered registered) {

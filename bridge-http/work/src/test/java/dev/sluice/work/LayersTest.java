@@ -55,7 +55,7 @@ class LayersTest {
             .that()
             .resideOutsideOfPackage("dev.sluice.work.engine")
             .and()
-            .doNotBelongToAnyOf(WorkBuffer.class)
+            .doNotBelongToAnyOf(WorkBuffer.class, WorkBufferTypes.class)
             .should()
             .dependOnClassesThat()
             .resideInAPackage("dev.sluice.work.engine");

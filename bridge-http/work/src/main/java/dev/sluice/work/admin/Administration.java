@@ -61,7 +61,7 @@ public final class Administration implements WorkAdmin {
     /**
      * What the buffer has.
      *
-     * @param handlers the settings of its handlers, by type
+     * @param handlers the settings of its handlers, by type; they come and go
      * @param breakers returns the circuit breakers of its handlers, by type
      * @param active returns how many handlers of a type run
      * @param due gets a queue that has a work that is due
@@ -70,11 +70,7 @@ public final class Administration implements WorkAdmin {
             Map<String, HandlerSettings> handlers,
             Supplier<Map<String, WorkStats.Breaker>> breakers,
             ToLongFunction<String> active,
-            Consumer<String> due) {
-        public Here {
-            handlers = Map.copyOf(handlers);
-        }
-    }
+            Consumer<String> due) {}
 
     public Administration(DataSource dataSource, String schema, PayloadCipher cipher, Here here) {
         this(dataSource, schema, cipher, here, Lookup.MOST_SEGMENTS);
@@ -179,8 +175,7 @@ public final class Administration implements WorkAdmin {
         here.handlers()
                 .forEach((type, settings) -> infos.put(
                         type,
-                        new TypeInfo(
-                                type, false, null, null, settings.limits(), false, breakers.get(type), settings)));
+                        new TypeInfo(type, false, null, null, settings.limits(), false, breakers.get(type), settings)));
         List<TypeQueue> queues = queues(null);
         Map<String, LimitRules> rules = transactions.run(
                 "could not read the limits of types",

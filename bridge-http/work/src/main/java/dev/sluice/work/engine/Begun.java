@@ -15,6 +15,7 @@ import dev.sluice.work.rules.Types;
 import dev.sluice.work.run.Report;
 import dev.sluice.work.run.Run;
 import dev.sluice.work.run.Stop;
+import dev.sluice.work.run.StopActions;
 import dev.sluice.work.store.Place;
 import java.time.Duration;
 import java.time.Instant;
@@ -22,6 +23,7 @@ import java.time.format.DateTimeParseException;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.UUID;
+import java.util.concurrent.Executor;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
@@ -85,6 +87,11 @@ final class Begun implements Run {
     private Stop stop = Stop.NONE;
     private @Nullable Thread thread;
     private @Nullable Call call;
+
+    /** Ends the run if it is to end and has no thread; null: it has one, or has not begun. */
+    private @Nullable Runnable detached;
+
+    private final StopActions stopActions = new StopActions();
     private long startedNanos;
     private long timeoutNanos;
     private long interruptedNanos;
@@ -265,8 +272,13 @@ final class Begun implements Run {
                 .priority(priority());
     }
 
-    /** Begins the run on the calling thread. Returns false if the run was ended before. */
-    synchronized boolean start() {
+    /**
+     * Begins the run on the calling thread. Returns false if the run was ended before.
+     *
+     * @param stops runs what the handler wants to run when it is asked to end
+     */
+    synchronized boolean start(Executor stops) {
+        stopActions.runOn(stops);
         boolean begins = begin();
         if (begins) {
             thread = Thread.currentThread();
@@ -275,7 +287,8 @@ final class Begun implements Run {
     }
 
     /** Begins the run as part of a call, which has the thread. Returns false if the run was ended before. */
-    synchronized boolean start(Call shared) {
+    synchronized boolean start(Call shared, Executor stops) {
+        stopActions.runOn(stops);
         call = shared;
         return begin();
     }
@@ -301,9 +314,45 @@ final class Begun implements Run {
         return giveUp();
     }
 
+    /**
+     * Lets the run go on without a thread. Afterwards nothing interrupts the thread that began it.
+     *
+     * @param toEnd runs if the work is to end; at once if it was asked to before
+     * @return false if the run was given up before
+     */
+    boolean detach(Runnable toEnd) {
+        boolean isToEnd;
+        synchronized (this) {
+            thread = null;
+            Thread.interrupted();
+            if (phase == Phase.ENDED) {
+                return false;
+            }
+            detached = toEnd;
+            isToEnd = stop != Stop.NONE;
+        }
+        if (isToEnd) {
+            toEnd.run();
+        }
+        return true;
+    }
+
+    /** Lets the calling thread go on with a run that has none. Returns false if the run has ended, or is to end. */
+    synchronized boolean attach() {
+        if (phase != Phase.RUNNING || detached == null || stop != Stop.NONE) {
+            return false;
+        }
+        detached = null;
+        thread = Thread.currentThread();
+        return true;
+    }
+
     /** Ends the run whatever its handler does. Returns false if it has ended before. */
     synchronized boolean giveUp() {
         boolean counts = phase != Phase.ENDED;
+        if (stop == Stop.NONE) {
+            stopActions.end();
+        }
         phase = Phase.ENDED;
         return counts;
     }
@@ -315,6 +364,7 @@ final class Begun implements Run {
      */
     void stop(Stop reason) {
         Call shared;
+        Runnable toEnd;
         synchronized (this) {
             boolean isFirst = stop == Stop.NONE;
             if (reason == Stop.CANCEL || (isFirst && phase != Phase.ENDED)) {
@@ -328,10 +378,20 @@ final class Begun implements Run {
                 thread.interrupt();
             }
             shared = call;
+            toEnd = detached;
         }
         if (shared != null) {
             shared.stopped();
         }
+        stopActions.run();
+        if (toEnd != null) {
+            toEnd.run();
+        }
+    }
+
+    @Override
+    public void onStop(Runnable action) {
+        stopActions.add(action);
     }
 
     /** Returns whether the work was asked to end, or has ended. */

@@ -2,6 +2,7 @@ package dev.sluice.work.engine;
 
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.Executor;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
@@ -27,12 +28,17 @@ final class Call {
         return works;
     }
 
-    /** Begins the call on the calling thread. Returns the works whose runs were not ended before. */
-    List<Begun> start() {
+    /**
+     * Begins the call on the calling thread. Returns the works whose runs were not ended before.
+     *
+     * @param stops runs what the handler wants to run when it is asked to end
+     */
+    List<Begun> start(Executor stops) {
         synchronized (this) {
             thread = Thread.currentThread();
         }
-        List<Begun> started = works.stream().filter(each -> each.start(this)).toList();
+        List<Begun> started =
+                works.stream().filter(each -> each.start(this, stops)).toList();
         stopped();
         return started;
     }

@@ -2,6 +2,7 @@ package dev.sluice.work.engine;
 
 import dev.sluice.work.WorkEvent;
 import dev.sluice.work.WorkEvent.Kind;
+import dev.sluice.work.base.WorkThreads;
 import dev.sluice.work.breaker.Permit;
 import dev.sluice.work.engine.Claims.Claimed;
 import dev.sluice.work.run.Runner;
@@ -38,14 +39,14 @@ final class Dispatcher {
     /** How soon an engine claims again if other engines were claiming all that is there, or a breaker may close. */
     private static final long HELD_UP_NANOS = TimeUnit.MILLISECONDS.toNanos(2);
 
-    /** Most works that are claimed beyond those that can run at once. */
+    /** Most works that are claimed beyond those that can run at once, and most of a claim for asynchronous handlers. */
     private static final int MOST_AHEAD = 2_000;
 
     /** Most outcomes that are stored in one transaction. */
     private static final int MOST_SETTLED = 5_000;
 
     private final EngineSettings settings;
-    private final List<HandledType> types;
+    private final TypeSet types;
     private final Workers workers;
     private final Claims claims;
     private final Settlement settlement;
@@ -81,7 +82,7 @@ final class Dispatcher {
     /** The parts of an engine that the dispatcher uses. */
     record Parts(
             EngineSettings settings,
-            List<HandledType> types,
+            TypeSet types,
             Workers workers,
             Claims claims,
             Settlement settlement,
@@ -126,11 +127,10 @@ final class Dispatcher {
 
     /** Says that a queue may have works. Any thread. */
     void arrivedIn(String queue) {
-        for (HandledType type : types) {
-            if (type.queue().equals(queue)) {
-                type.messagesLikely(true);
-                wake();
-            }
+        HandledType type = types.ofQueue(queue);
+        if (type != null) {
+            type.messagesLikely(true);
+            wake();
         }
     }
 
@@ -228,14 +228,15 @@ final class Dispatcher {
         boolean isBusy = false;
         looksAgainNanos = null;
         readTypes();
-        types.forEach(type -> arrived.addAll(withdrawals.late(type)));
+        List<HandledType> all = types.all();
+        all.forEach(type -> arrived.addAll(withdrawals.late(type)));
         if (looks) {
             looks = false;
-            types.forEach(type -> type.nextLookNanos(nanos.getAsLong()));
+            all.forEach(type -> type.nextLookNanos(nanos.getAsLong()));
         }
-        int first = Math.floorMod(turns++, Math.max(1, types.size())); // Types take turns for what becomes free.
-        for (int i = 0; i < types.size(); i++) {
-            HandledType type = types.get((first + i) % types.size());
+        int first = Math.floorMod(turns++, Math.max(1, all.size())); // Types take turns for what becomes free.
+        for (int i = 0; i < all.size(); i++) {
+            HandledType type = all.get((first + i) % all.size());
             TypeRows.State state = type.state();
             if (state != null && serving.isOpen(type, state)) {
                 isBusy |= serving.claim(type, () -> {
@@ -318,11 +319,9 @@ final class Dispatcher {
         }
         refreshes = false;
         nextRefreshNanos = now + settings.pollInterval().toNanos();
-        if (types.isEmpty()) {
-            return;
-        }
-        Map<String, TypeRows.State> states = claims.load(types);
-        for (HandledType type : types) {
+        List<HandledType> all = types.all();
+        Map<String, TypeRows.State> states = all.isEmpty() ? Map.of() : claims.load(all);
+        for (HandledType type : all) {
             TypeRows.State state = states.get(type.queue());
             if (state == null) {
                 continue;
@@ -378,10 +377,10 @@ final class Dispatcher {
         int limit = type.limit(settings.concurrency());
         int free = workers.free(type);
         // What is claimed ahead would take room of a limit before it begins.
-        int ahead = type.isBatched() || state.hasRules()
+        int ahead = type.isBatched() || type.isAsync() || state.hasRules()
                 ? 0
                 : type.begunWithin(settings.claimAhead().toNanos(), limit, MOST_AHEAD);
-        int wanted = free + ahead;
+        int wanted = type.isAsync() ? Math.min(free, MOST_AHEAD) : free + ahead;
         // A small claim costs as much as a large one, so workers that are busy with short works wait for a large one.
         if (wanted <= 0 || (ahead > 0 && workers.waiting(type) > ahead / 2)) {
             return false;
@@ -432,7 +431,7 @@ final class Dispatcher {
         held.add(claimed.works(), since);
         held.add(claimed.ended().stream().map(Ended::begun).toList(), since);
         arrived.addAll(claimed.ended());
-        if (closed) {
+        if (closed || type.isLeaving()) {
             giveBack(claimed.works().stream().filter(Begun::giveUp).toList());
         } else {
             workers.add(type, claimed.works());
@@ -446,7 +445,7 @@ final class Dispatcher {
             return false;
         }
         TypeRows.State state = type.state();
-        if (state == null || state.isPaused()) {
+        if (state == null || state.isPaused() || type.isLeaving()) {
             alone = null;
             return true;
         }
@@ -485,7 +484,7 @@ final class Dispatcher {
         if (claiming) {
             next = looksAgainNanos == null ? next : Math.min(next, looksAgainNanos);
             next = Math.min(next, nextRefreshNanos);
-            for (HandledType type : types) {
+            for (HandledType type : types.all()) {
                 TypeRows.State state = type.state();
                 if (state != null && serving.isOpen(type, state)) {
                     next = Math.min(next, type.nextLookNanos());

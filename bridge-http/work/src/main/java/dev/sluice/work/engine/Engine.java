@@ -1,18 +1,26 @@
 package dev.sluice.work.engine;
 
 import dev.sluice.work.CloseReport;
+import dev.sluice.work.Limit;
+import dev.sluice.work.WorkLimits;
 import dev.sluice.work.WorkStats;
+import dev.sluice.work.base.WorkThreads;
 import dev.sluice.work.run.Runner;
 import dev.sluice.work.run.Stop;
+import dev.sluice.work.store.LimitRows;
+import dev.sluice.work.store.LimitRules;
+import dev.sluice.work.store.TypeRows;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.LongSupplier;
+import java.util.function.Predicate;
 import java.util.function.ToLongFunction;
 import javax.sql.DataSource;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -30,7 +38,8 @@ final class Engine {
     private static final Duration LAST_WORDS = Duration.ofSeconds(5);
 
     private final EngineSettings settings;
-    private final List<HandledType> types;
+    private final Tables tables;
+    private final TypeSet types;
     private final Workers workers;
     private final GivenUp undecided;
     private final Held held;
@@ -38,9 +47,8 @@ final class Engine {
     private final Dispatcher dispatcher;
     private final Housekeeping housekeeping;
     private final List<Thread> threads = new ArrayList<>();
-    /** Works whose handlers ended because of the close and gave no outcome. */
-    private final AtomicInteger givenBack = new AtomicInteger();
-
+    private boolean isStarted;
+    private boolean isClosing;
     private volatile boolean closed;
 
     /**
@@ -52,19 +60,20 @@ final class Engine {
             DataSource dataSource,
             Tables tables,
             EngineSettings settings,
-            List<HandledType> types,
+            TypeSet types,
             LongSupplier nanos,
             Events events,
             Runnable releaseDue) {
         this.settings = settings;
         this.types = types;
+        this.tables = tables;
         var owner = UUID.randomUUID();
         var runner = new Runner(owner.toString());
         this.undecided = new GivenUp(runner, settings.interruptGrace(), this::ended, nanos);
         this.held = new Held(dataSource, tables, settings, owner, nanos);
         this.minuteCounts = new MinuteCounts(tables, types, owner);
         var reports = new Reports(tables, settings, owner, events, nanos);
-        this.workers = new Workers(settings, types, runner, events, this::ended, nanos);
+        this.workers = new Workers(settings, types, runner, events, this::ended, undecided, nanos);
         this.dispatcher = new Dispatcher(
                 new Dispatcher.Parts(
                         settings,
@@ -83,16 +92,17 @@ final class Engine {
     private void ended(Ended ended) {
         Begun begun = ended.begun();
         if (begun.stopReason() == Stop.CLOSE && ended.verdict().equals(Runner.givenBack(begun))) {
-            givenBack.incrementAndGet();
+            begun.type().givenBack().incrementAndGet();
         }
         dispatcher.ended(ended);
     }
 
     /** Starts the threads. An engine without types has none. */
-    void start() {
-        if (types.isEmpty()) {
+    synchronized void start() {
+        if (types.all().isEmpty() || isStarted) {
             return;
         }
+        isStarted = true;
         threads.add(WorkThreads.daemon("sluice-work-leases", this::renewLeases));
         threads.add(WorkThreads.daemon("sluice-work-watch", this::watch));
         held.connect();
@@ -157,15 +167,19 @@ final class Engine {
      * @param patience how long the handlers may take
      */
     CloseReport close(Duration patience) throws InterruptedException {
-        if (types.isEmpty()) {
-            return new CloseReport(0, 0, true);
+        synchronized (this) {
+            isClosing = true;
+            if (!isStarted) {
+                return new CloseReport(0, 0, true);
+            }
         }
         dispatcher.stopClaiming(LAST_WORDS);
         giveBack(workers.withdraw());
-        awaitHandlers(System.nanoTime() + patience.toNanos());
+        awaitHandlers(begun -> true, System.nanoTime() + patience.toNanos());
         giveBack(workers.withdraw());
         workers.running().forEach(begun -> begun.stop(Stop.CLOSE));
-        awaitHandlers(System.nanoTime() + settings.interruptGrace().toNanos());
+        awaitHandlers(
+                begun -> true, System.nanoTime() + settings.interruptGrace().toNanos());
         List<Begun> stuck = workers.running().stream().filter(Begun::giveUp).toList();
         giveBack(stuck);
         undecided.close();
@@ -181,16 +195,92 @@ final class Engine {
             thread.join(LAST_WORDS.toMillis());
         }
         long calls = stuck.stream().map(each -> each.call().get(0)).distinct().count();
-        return new CloseReport(givenBack.get(), (int) calls + workers.stuck(), isStored);
+        return new CloseReport(givenBack(types.all()), (int) calls + workers.stuck(), isStored);
+    }
+
+    private static int givenBack(List<HandledType> types) {
+        return types.stream().mapToInt(type -> type.givenBack().get()).sum();
+    }
+
+    /** Stores the limits of a handler, which count for all engines. Returns whether that changed something. */
+    boolean setUpLimits(HandledType type, TypeRows.State state) {
+        WorkLimits set = type.settings().limits();
+        return tables.transactions().run("could not set the limits of type " + type.name(), connection -> {
+            LimitRows limits = tables.limits();
+            boolean changed = limits.setLimitKey(connection, type.queue(), set.key());
+            changed |= limits.setRule(connection, type.queue(), LimitRows.TYPE, false, rule(set.ofType()));
+            changed |= limits.setRule(connection, type.queue(), LimitRows.EACH_KEY, false, rule(set.ofEachKey()));
+            if (changed) {
+                limits.turnAll(connection, state.queueId());
+            }
+            return changed;
+        });
+    }
+
+    static LimitRules.@Nullable Rule rule(@Nullable Limit limit) {
+        return limit == null || limit.equals(Limit.NONE)
+                ? null
+                : new LimitRules.Rule(
+                        limit.concurrency(), limit.rate(), limit.period().toMillis(), limit.burst(), limit.weight());
+    }
+
+    /**
+     * Begins to handle a type.
+     *
+     * @throws IllegalArgumentException if it has a handler
+     * @throws IllegalStateException if the engine closes
+     */
+    synchronized void add(HandledType type) {
+        if (isClosing) {
+            throw new IllegalStateException("the work buffer is closed");
+        }
+        types.add(type);
+        start();
+        dispatcher.refresh();
+        dispatcher.lookAgain();
+    }
+
+    /**
+     * Ends the handling of a type as {@link #close} ends that of all: claims none of its works, lets its handlers end
+     * and gives back what has not.
+     *
+     * @param patience how long the handlers may take
+     */
+    CloseReport remove(HandledType type, Duration patience) throws InterruptedException {
+        giveBack(workers.withdraw(type));
+        Predicate<Begun> isOfType = begun -> begun.type().equals(type);
+        awaitHandlers(isOfType, System.nanoTime() + patience.toNanos());
+        giveBack(workers.withdraw(type));
+        workers.running().stream().filter(isOfType).forEach(begun -> begun.stop(Stop.CLOSE));
+        awaitHandlers(isOfType, System.nanoTime() + settings.interruptGrace().toNanos());
+        List<Begun> stuck = workers.running().stream().filter(isOfType).toList();
+        var calls = new HashSet<Begun>();
+        for (Begun each : stuck) {
+            calls.add(each.call().get(0));
+            giveBack(workers.replace(each));
+        }
+        giveBack(workers.running().stream()
+                .filter(isOfType)
+                .filter(Begun::giveUp)
+                .toList());
+        long end = System.nanoTime() + LAST_WORDS.toNanos();
+        while (!held.works(type).isEmpty() && System.nanoTime() - end < 0) {
+            giveBack(workers.withdraw(type)); // A claim that was under way.
+            TimeUnit.MILLISECONDS.sleep(1);
+        }
+        minuteCounts.removed(type);
+        types.remove(type);
+        return new CloseReport(
+                givenBack(List.of(type)), calls.size(), held.works(type).isEmpty());
     }
 
     private void giveBack(List<Begun> works) {
-        givenBack.addAndGet(works.size());
+        works.forEach(begun -> begun.type().givenBack().incrementAndGet());
         works.forEach(begun -> dispatcher.ended(new Ended(begun, Runner.givenBack(begun))));
     }
 
-    private void awaitHandlers(long deadlineNanos) throws InterruptedException {
-        while (!workers.running().isEmpty() && System.nanoTime() - deadlineNanos < 0) {
+    private void awaitHandlers(Predicate<Begun> of, long deadlineNanos) throws InterruptedException {
+        while (workers.running().stream().anyMatch(of) && System.nanoTime() - deadlineNanos < 0) {
             TimeUnit.MILLISECONDS.sleep(1);
         }
     }
@@ -211,18 +301,15 @@ final class Engine {
      * @param pending counts the works of a type that no engine has claimed
      */
     WorkStats stats(ToLongFunction<String> pending) {
-        return Statistics.of(types, workers, pending);
+        return Statistics.of(types.all(), workers, pending);
     }
 
     /** Returns how many handlers of a type run here. */
     long active(String type) {
-        return types.stream()
-                .filter(each -> each.name().equals(type))
-                .mapToLong(workers::running)
-                .sum();
+        return types.find(type).map(workers::running).orElse(0);
     }
 
-    List<HandledType> types() {
+    TypeSet types() {
         return types;
     }
 }

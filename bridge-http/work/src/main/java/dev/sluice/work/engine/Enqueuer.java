@@ -16,6 +16,7 @@ import dev.sluice.work.KeyConflictException;
 import dev.sluice.work.Work;
 import dev.sluice.work.WorkEvent;
 import dev.sluice.work.WorkId;
+import dev.sluice.work.base.WorkThreads;
 import dev.sluice.work.rules.HeldBack;
 import dev.sluice.work.rules.JsonText;
 import dev.sluice.work.rules.Types;

@@ -8,6 +8,7 @@ import dev.sluice.queue.write.QueueWriterConfig;
 import dev.sluice.work.WorkEvent;
 import dev.sluice.work.WorkEvent.Kind;
 import dev.sluice.work.WorkEventJson;
+import dev.sluice.work.base.WorkThreads;
 import dev.sluice.work.rules.Types;
 import dev.sluice.work.store.LentConnections;
 import dev.sluice.work.store.TypeRows;

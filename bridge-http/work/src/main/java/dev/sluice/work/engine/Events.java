@@ -6,6 +6,7 @@ import dev.sluice.work.WorkEvent;
 import dev.sluice.work.WorkEvent.Kind;
 import dev.sluice.work.WorkListener;
 import dev.sluice.work.WorkMeter;
+import dev.sluice.work.base.WorkThreads;
 import dev.sluice.work.run.VerdictEvents;
 import java.time.Duration;
 import java.util.ArrayList;

@@ -1,17 +1,20 @@
 package dev.sluice.work.engine;
 
+import dev.sluice.work.base.WorkThreads;
 import dev.sluice.work.run.Runner;
 import dev.sluice.work.run.Verdict;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 
 /**
  * Decides about works whose handlers ignore the interrupt. The decision asks the handler ({@code onError}), which may
- * hang too. So it runs on a thread of its own, and if it takes too long, the retry policy decides.
+ * hang too. So it runs on a thread of its own, or on one of a few for works that have no thread, and if it takes too
+ * long, or no thread is free for so long, the retry policy decides.
  */
 final class GivenUp {
     private final Runner runner;
@@ -19,6 +22,9 @@ final class GivenUp {
     private final Consumer<Ended> ended;
     private final LongSupplier nanos;
     private final List<Decision> open = new ArrayList<>();
+
+    /** When a decision began last. While decisions begin, those that wait for a thread go on waiting. */
+    private volatile long lastBegunNanos;
 
     /**
      * Makes the decider.
@@ -31,11 +37,13 @@ final class GivenUp {
         this.grace = grace;
         this.ended = ended;
         this.nanos = nanos;
+        this.lastBegunNanos = nanos.getAsLong();
     }
 
     private final class Decision implements Runnable {
         private final Begun begun;
-        private final long sinceNanos = nanos.getAsLong();
+        private volatile long sinceNanos = nanos.getAsLong();
+        private volatile boolean isBegun;
         private final AtomicBoolean isOver = new AtomicBoolean();
 
         Decision(Begun begun) {
@@ -44,9 +52,20 @@ final class GivenUp {
 
         @Override
         public void run() {
-            Thread.currentThread()
-                    .setContextClassLoader(begun.handler().getClass().getClassLoader());
-            end(runner.stopped(begun));
+            sinceNanos = nanos.getAsLong();
+            lastBegunNanos = sinceNanos;
+            isBegun = true;
+            if (isOver.get()) {
+                return;
+            }
+            Thread thread = Thread.currentThread();
+            ClassLoader usual = thread.getContextClassLoader();
+            thread.setContextClassLoader(begun.handler().getClass().getClassLoader());
+            try {
+                end(runner.stopped(begun));
+            } finally {
+                thread.setContextClassLoader(usual);
+            }
         }
 
         private void end(Verdict verdict) {
@@ -57,20 +76,28 @@ final class GivenUp {
 
         /** Ends the decision if it has taken too long, or {@code now}. Returns whether it is over. */
         boolean endsBy(boolean now) {
-            if (!isOver.get() && (now || nanos.getAsLong() - sinceNanos >= grace.toNanos())) {
+            long since = isBegun || sinceNanos - lastBegunNanos > 0 ? sinceNanos : lastBegunNanos;
+            if (!isOver.get() && (now || nanos.getAsLong() - since >= grace.toNanos())) {
                 end(runner.stoppedByPolicy(begun));
             }
             return isOver.get();
         }
     }
 
-    /** Begins to decide about works. */
-    synchronized void add(List<Begun> works) {
-        for (Begun each : works) {
-            var decision = new Decision(each);
+    /** Begins to decide about works, each on a thread of its own. */
+    void add(List<Begun> works) {
+        works.forEach(each -> add(
+                each,
+                decision -> WorkThreads.daemon("sluice-work-decision", decision).start()));
+    }
+
+    /** Begins to decide about a work as soon as one of some threads is free. */
+    void add(Begun begun, Executor threads) {
+        var decision = new Decision(begun);
+        synchronized (this) {
             open.add(decision);
-            WorkThreads.daemon("sluice-work-decision", decision).start();
         }
+        threads.execute(decision);
     }
 
     /** Ends decisions that take too long. */

@@ -1,5 +1,6 @@
 package dev.sluice.work.engine;
 
+import dev.sluice.work.AsyncHandler;
 import dev.sluice.work.BatchHandler;
 import dev.sluice.work.Batching;
 import dev.sluice.work.HandlerSettings;
@@ -10,6 +11,8 @@ import dev.sluice.work.rules.Types;
 import dev.sluice.work.share.LaneShares;
 import dev.sluice.work.store.ItemRows;
 import dev.sluice.work.store.TypeRows;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -27,6 +30,8 @@ final class HandledType {
     private final Breakers breakers;
 
     private final Batching batching;
+    private final AtomicBoolean isBeingRemoved = new AtomicBoolean();
+    private final AtomicInteger givenBack = new AtomicInteger();
 
     /** Works that were claimed and have not started. Guarded by {@link Workers}. */
     final Waiting waiting;
@@ -43,6 +48,7 @@ final class HandledType {
     private volatile double averageNanos = Double.NaN;
     private volatile boolean lacksKey;
     private volatile boolean isSlow;
+    private volatile boolean isLeaving;
     private long nextLookNanos;
     private @Nullable Long restsUntilNanos;
 
@@ -77,6 +83,32 @@ final class HandledType {
     /** Returns whether its handler takes many works at a time. */
     boolean isBatched() {
         return handler instanceof BatchHandler;
+    }
+
+    /** Returns whether its works are in flight without a thread. */
+    boolean isAsync() {
+        return handler instanceof AsyncHandler;
+    }
+
+    /** Returns whether the type is being removed: no further work of it begins. */
+    boolean isLeaving() {
+        return isLeaving;
+    }
+
+    /** Begins to remove the type. Returns false if somebody is doing that. */
+    boolean leave() {
+        isLeaving = true;
+        return isBeingRemoved.compareAndSet(false, true);
+    }
+
+    /** Lets somebody else go on with the removal. */
+    void leaveLater() {
+        isBeingRemoved.set(false);
+    }
+
+    /** Counts works of it that were given back because the type or the engine closes. */
+    AtomicInteger givenBack() {
+        return givenBack;
     }
 
     /** Returns how many works a call has at most. */
@@ -114,12 +146,18 @@ final class HandledType {
         return new ItemRows.Queue(known.queue(), known.queueId());
     }
 
-    /** Returns how many calls of its handler the engine may run at a time. */
+    /**
+     * Returns how many calls of its handler the engine may run at a time.
+     *
+     * @param total how many calls it runs of all handlers that need a thread
+     */
     int limit(int total) {
         TypeRows.State known = state;
-        int own = settings.concurrency() == 0 ? total : settings.concurrency();
+        int usual = isAsync() ? AsyncHandler.DEFAULT_CONCURRENCY : total;
+        int most = isAsync() ? AsyncHandler.MAX_CONCURRENCY : total;
+        int own = settings.concurrency() == 0 ? usual : settings.concurrency();
         Integer set = known == null ? null : known.concurrency();
-        return Math.min(total, set == null ? own : set);
+        return Math.min(most, set == null ? own : set);
     }
 
     boolean messagesLikely() {

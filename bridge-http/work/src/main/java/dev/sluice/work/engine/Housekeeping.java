@@ -1,6 +1,7 @@
 package dev.sluice.work.engine;
 
 import dev.sluice.queue.sql.Transactions;
+import dev.sluice.work.base.WorkThreads;
 import dev.sluice.work.store.CancelRows.Request;
 import dev.sluice.work.store.KeyRows.HeldKey;
 import dev.sluice.work.store.KeyRows.QueueKey;
@@ -39,7 +40,7 @@ final class Housekeeping {
     private static final String WHAT = "could not delete old rows of works";
 
     private final Tables tables;
-    private final List<HandledType> types;
+    private final TypeSet types;
     private final MinuteCounts minuteCounts;
     private final Transactions wholeTables;
     private final Orphans orphans;
@@ -59,7 +60,7 @@ final class Housekeeping {
             DataSource dataSource,
             Tables tables,
             EngineSettings settings,
-            List<HandledType> types,
+            TypeSet types,
             MinuteCounts minuteCounts,
             Runnable released) {
         this.tables = tables;
@@ -134,7 +135,7 @@ final class Housekeeping {
         deleteLostKeys();
         deleteLostCancels();
         wholeTables.run(WHAT, orphans::delete);
-        types.forEach(this::keepLimits);
+        types.all().forEach(this::keepLimits);
     }
 
     /** Frees keys whose works were deleted with their messages. Looks at some pages of keys, further ones next time. */

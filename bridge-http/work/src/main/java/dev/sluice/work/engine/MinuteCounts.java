@@ -6,8 +6,10 @@ import dev.sluice.work.store.TypeRows;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.List;
+import java.util.HashSet;
+import java.util.LinkedHashSet;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
@@ -26,12 +28,15 @@ final class MinuteCounts {
     static final Duration INTERVAL = Duration.ofSeconds(10);
 
     private final Tables tables;
-    private final List<HandledType> types;
+    private final TypeSet types;
     private final UUID engine;
     private final Map<HandledType, Snapshot> stored = new HashMap<>();
+    /** Types that are handled no longer and whose last numbers are not stored. */
+    private final Set<HandledType> removed = new HashSet<>();
+
     private boolean hasFailed;
 
-    MinuteCounts(Tables tables, List<HandledType> types, UUID engine) {
+    MinuteCounts(Tables tables, TypeSet types, UUID engine) {
         this.tables = tables;
         this.types = types;
         this.engine = engine;
@@ -74,11 +79,18 @@ final class MinuteCounts {
         }
     }
 
+    /** Keeps the numbers of a type that is removed until they are stored. */
+    synchronized void removed(HandledType type) {
+        removed.add(type);
+    }
+
     /** Stores what was done since the last call. What cannot be stored is part of the next call. */
     synchronized void store() {
         var done = new ArrayList<Done>();
         var now = new HashMap<HandledType, Snapshot>();
-        for (HandledType type : types) {
+        Set<HandledType> all = new LinkedHashSet<>(types.all());
+        all.addAll(removed);
+        for (HandledType type : all) {
             TypeRows.State state = type.state();
             Snapshot snapshot = Snapshot.of(type);
             Done since = state == null ? null : snapshot.since(stored.get(type), state.queueId());
@@ -87,7 +99,9 @@ final class MinuteCounts {
                 now.put(type, snapshot);
             }
         }
+        stored.keySet().removeIf(type -> !all.contains(type));
         if (done.isEmpty()) {
+            removed.clear();
             return;
         }
         try {

@@ -17,11 +17,11 @@ import dev.sluice.work.Work;
 import dev.sluice.work.WorkAdmin;
 import dev.sluice.work.WorkEvent;
 import dev.sluice.work.WorkId;
-import dev.sluice.work.WorkLimits;
 import dev.sluice.work.WorkListener;
 import dev.sluice.work.WorkMeter;
 import dev.sluice.work.WorkStats;
 import dev.sluice.work.admin.Administration;
+import dev.sluice.work.base.Room;
 import dev.sluice.work.breaker.Breakers;
 import dev.sluice.work.rules.Types;
 import dev.sluice.work.store.EndRows.End;
@@ -37,14 +37,13 @@ import dev.sluice.work.store.TypeRows;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 import java.util.stream.Collectors;
@@ -69,7 +68,9 @@ public final class Operations {
     private final DataSource dataSource;
     private final EngineSettings settings;
     private final Tables tables;
-    private final Map<String, Registered> handlers;
+    private final Map<String, HandlerSettings> ofHandlers = new ConcurrentHashMap<>();
+    private final TypeSet types = new TypeSet();
+    private final LongSupplier nanos;
     private final boolean deliversEvents;
     private final Events events;
     private final Enqueuer enqueuer;
@@ -109,7 +110,7 @@ public final class Operations {
             EngineSettings settings,
             Map<String, Registered> handlers,
             Surroundings surroundings) {
-        LongSupplier nanos = surroundings.nanos();
+        this.nanos = surroundings.nanos();
         Set<WorkEvent.Kind> delivered = surroundings.delivered();
         this.tells = surroundings.tells();
         this.dataSource = dataSource;
@@ -121,27 +122,17 @@ public final class Operations {
                 EventQueue.of(dataSource, tables, settings, delivered, this::written),
                 surroundings.meter());
         this.deliversEvents = !delivered.isEmpty();
-        this.handlers = Map.copyOf(handlers);
         this.enqueuer =
                 new Enqueuer(dataSource, tables, settings, this::written, this::scheduled, events, this::window);
         this.room = new Room(settings.maxQueueSize(), settings.blocksWhenFull(), this::waiting, nanos);
-        var types = new ArrayList<HandledType>();
-        handlers.forEach((type, each) -> types.add(new HandledType(
-                type,
-                each.handler(),
-                each.batching(),
-                each.settings(),
-                settings.lanes(),
-                new Breakers(type, each.settings().breaker(), nanos, events::tell))));
+        handlers.forEach((type, each) -> types.add(handled(type, each)));
         this.engine = new Engine(dataSource, tables, settings, types, nanos, events, enqueuer::releaseDue);
-        var ofHandlers = new HashMap<String, HandlerSettings>();
         handlers.forEach((type, each) -> ofHandlers.put(type, each.settings()));
         this.admin = new Administration(
                 dataSource,
                 settings.schema(),
                 settings.cipher(),
-                new Administration.Here(
-                        ofHandlers, () -> Statistics.breakers(engine.types()), engine::active, this::due));
+                new Administration.Here(ofHandlers, () -> Statistics.breakers(types.all()), engine::active, this::due));
         this.wakeUps = settings.listens() ? new WakeUps(dataSource, settings.schema(), this::heard) : null;
     }
 
@@ -152,10 +143,7 @@ public final class Operations {
         } else {
             QueueSchema.verify(dataSource, settings.schema());
         }
-        for (HandledType type : engine.types()) {
-            setUpLimits(type, enqueuer.open(type.name()));
-            type.state(enqueuer.open(type.name()));
-        }
+        types.all().forEach(this::setUp);
         if (deliversEvents) {
             tables.transactions().run("could not create the queue of events", connection -> {
                 tables.types().createEventQueue(connection, Types.EVENTS, EVENTS_KEPT);
@@ -170,29 +158,51 @@ public final class Operations {
         engine.start();
     }
 
-    /** Stores the limits of a handler, which count for all engines. */
-    private void setUpLimits(HandledType type, TypeRows.State state) {
-        WorkLimits set = type.settings().limits();
-        boolean isChanged = tables.transactions().run("could not set the limits of type " + type.name(), connection -> {
-            LimitRows limits = tables.limits();
-            boolean changed = limits.setLimitKey(connection, type.queue(), set.key());
-            changed |= limits.setRule(connection, type.queue(), LimitRows.TYPE, false, rule(set.ofType()));
-            changed |= limits.setRule(connection, type.queue(), LimitRows.EACH_KEY, false, rule(set.ofEachKey()));
-            if (changed) {
-                limits.turnAll(connection, state.queueId());
-            }
-            return changed;
-        });
-        if (isChanged) {
+    private HandledType handled(String type, Registered with) {
+        return new HandledType(
+                type,
+                with.handler(),
+                with.batching(),
+                with.settings(),
+                settings.lanes(),
+                new Breakers(type, with.settings().breaker(), nanos, events::tell));
+    }
+
+    /** Creates the queue of a type and stores its limits. */
+    private void setUp(HandledType type) {
+        if (engine.setUpLimits(type, enqueuer.open(type.name()))) {
             tell(Set.of(type.queue()));
+        }
+        type.state(enqueuer.open(type.name()));
+    }
+
+    /** Adds a type while the engine runs. */
+    public void add(String type, Registered with) {
+        Types.check(type);
+        types.requireNone(type);
+        HandledType handled = handled(type, with);
+        setUp(handled);
+        engine.add(handled);
+        ofHandlers.put(type, with.settings());
+    }
+
+    /** Removes a type while the engine runs. Lets its handlers end, and gives back what has not ended. */
+    public CloseReport remove(String type, Duration patience) throws InterruptedException {
+        HandledType handled = types.find(type)
+                .filter(HandledType::leave)
+                .orElseThrow(() -> new IllegalArgumentException("type " + type + " has no handler here"));
+        try {
+            CloseReport left = engine.remove(handled, patience);
+            ofHandlers.remove(type);
+            return left;
+        } finally {
+            handled.leaveLater(); // After an interrupt, a further call goes on.
         }
     }
 
-    private static LimitRules.@Nullable Rule rule(@Nullable Limit limit) {
-        return limit == null || limit.equals(Limit.NONE)
-                ? null
-                : new LimitRules.Rule(
-                        limit.concurrency(), limit.rate(), limit.period().toMillis(), limit.burst(), limit.weight());
+    /** Returns how long a close waits for handlers. */
+    public Duration closeTimeout() {
+        return settings.closeTimeout();
     }
 
     /** Sets the limit of a type; null: as its handler is set up. */
@@ -211,7 +221,8 @@ public final class Operations {
     }
 
     private void setRule(String type, String name, @Nullable Limit limit) {
-        LimitRules.Rule rule = limit == null ? null : Objects.requireNonNullElse(rule(limit), LimitRules.Rule.NONE);
+        LimitRules.Rule rule =
+                limit == null ? null : Objects.requireNonNullElse(Engine.rule(limit), LimitRules.Rule.NONE);
         change(type, (connection, queue) -> {
             boolean isChanged = tables.limits().setRule(connection, queue, name, true, rule);
             Optional<TypeRows.State> state =
@@ -238,7 +249,7 @@ public final class Operations {
 
     /** Says that a queue has new messages, or that its type was changed. */
     public void wake(String queue) {
-        if (engine.types().stream().anyMatch(type -> type.queue().equals(queue))) {
+        if (types.ofQueue(queue) != null) {
             heard(queue);
         }
     }
@@ -445,8 +456,7 @@ public final class Operations {
     }
 
     private Duration window(String type) {
-        Registered registered = handlers.get(type);
-        return (registered == null ? HandlerSettings.DEFAULT : registered.settings()).idempotencyWindow();
+        return ofHandlers.getOrDefault(type, HandlerSettings.DEFAULT).idempotencyWindow();
     }
 
     /** Closes everything. A further call returns the same, or goes on after an interrupt. */

@@ -36,7 +36,7 @@ final class Serving {
                         type.name());
             }
         }
-        return !state.isPaused() && !lacksKey && !type.rests(nanos.getAsLong());
+        return !state.isPaused() && !type.isLeaving() && !lacksKey && !type.rests(nanos.getAsLong());
     }
 
     /**

@@ -12,7 +12,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>A key is the name of its partition. The partitions of works without a key begin with {@value #SHARED}; a push that
  * names no partition goes to the default one, which is another of them. A key that looks like one of these names, with
- * or without a limit key, gets the prefix {@value #ESCAPE}. A limit key is added to these names as {@link LimitKey} says.
+ * or without a limit key, gets the prefix {@value #ESCAPE}. A limit key is added to these names as {@link LimitKey}
+ * says.
  */
 public final class Types {
     /** The consumer group of all engines. */

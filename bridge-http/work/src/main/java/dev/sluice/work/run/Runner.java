@@ -1,5 +1,6 @@
 package dev.sluice.work.run;
 
+import dev.sluice.work.AsyncHandler;
 import dev.sluice.work.BatchHandler;
 import dev.sluice.work.Handler;
 import dev.sluice.work.Hooks;
@@ -16,6 +17,8 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.function.DoubleSupplier;
@@ -67,6 +70,70 @@ public final class Runner {
             }
             return inItsClassLoader(handler, () -> handle(handler, run, ran));
         } catch (Throwable e) { // The worker must go on.
+            return unexpected(run, e);
+        }
+    }
+
+    /**
+     * How the run of an asynchronous handler has begun.
+     *
+     * @param stage completes with the outcome; null: the run has ended
+     * @param verdict what is stored; null: the run goes on
+     */
+    public record Beginning(
+            @Nullable CompletionStage<Outcome> stage,
+            @Nullable Verdict verdict) {
+        private static Beginning ended(Verdict verdict) {
+            return new Beginning(null, verdict);
+        }
+    }
+
+    /** Begins to run a work that has begun. {@link #decide(AsyncHandler, Run, Outcome, Throwable)} ends it. */
+    @SuppressWarnings("CatchingUnchecked")
+    public Beginning begin(AsyncHandler handler, Run run) {
+        try {
+            if (isStopped(run)) { // Before it could start.
+                return Beginning.ended(stopped(run));
+            }
+            return inItsClassLoader(handler, () -> call(handler, run));
+        } catch (Throwable e) { // The thread must go on.
+            return Beginning.ended(unexpected(run, e));
+        }
+    }
+
+    @SuppressWarnings("CatchingUnchecked")
+    private Beginning call(AsyncHandler handler, Run run) {
+        Work work = run.work();
+        Verdict early = beforeTheCall(handler, run, work);
+        if (early != null) {
+            return Beginning.ended(early);
+        }
+        try {
+            handler.before(work, run);
+            CompletionStage<Outcome> stage = handler.handle(work, run);
+            if (stage == null) {
+                throw new NullPointerException("the handler returned null instead of a stage");
+            }
+            return new Beginning(stage, null);
+        } catch (Throwable e) {
+            return Beginning.ended(decide(run, work, null, e));
+        }
+    }
+
+    /**
+     * Decides about a work whose stage has completed.
+     *
+     * @param error what the stage completed with; null: with the outcome
+     */
+    @SuppressWarnings("CatchingUnchecked")
+    public Verdict decide(AsyncHandler handler, Run run, @Nullable Outcome outcome, @Nullable Throwable error) {
+        Throwable cause = error instanceof CompletionException && error.getCause() != null ? error.getCause() : error;
+        Throwable failure = outcome == null && cause == null
+                ? new NullPointerException("the stage of the handler completed with null instead of an outcome")
+                : cause;
+        try {
+            return inItsClassLoader(handler, () -> decide(run, run.work(), outcome, failure));
+        } catch (Throwable e) { // The thread must go on.
             return unexpected(run, e);
         }
     }

@@ -11,6 +11,7 @@ import dev.sluice.work.run.Failure;
 import dev.sluice.work.run.Report;
 import dev.sluice.work.run.Run;
 import dev.sluice.work.run.Stop;
+import dev.sluice.work.run.StopActions;
 import dev.sluice.work.run.Verdict;
 import java.time.Duration;
 import java.time.Instant;
@@ -48,6 +49,7 @@ final class TestedWork implements Run {
     private @Nullable String errors;
     private @Nullable String result;
     private @Nullable String reason;
+    private StopActions stopActions = new StopActions();
     private Stop stop = Stop.NONE;
     private Instant startedAt;
     private Instant timeoutAt;
@@ -91,6 +93,8 @@ final class TestedWork implements Run {
         hasRun = true;
         closes = isKeyed();
         stop = Stop.NONE;
+        stopActions = new StopActions();
+        stopActions.runOn(Runnable::run);
         startedAt = tester.now();
         timeoutAt = startedAt.plus(settings().timeout());
     }
@@ -102,6 +106,7 @@ final class TestedWork implements Run {
     /** Asks the handler to end. The first reason counts. */
     void stop(Stop because) {
         stop = stop == Stop.NONE ? because : stop;
+        stopActions.run();
     }
 
     void crash() {
@@ -272,6 +277,13 @@ final class TestedWork implements Run {
     @Override
     public boolean isStopping() {
         return stop != Stop.NONE;
+    }
+
+    @Override
+    public void onStop(Runnable action) {
+        if (status == WorkStatus.RUNNING) {
+            stopActions.add(action);
+        }
     }
 
     @Override

@@ -1,4 +1,4 @@
-package dev.sluice.work.engine;
+package dev.sluice.work.base;
 
 import dev.sluice.work.QueueFullException;
 import java.time.Duration;
@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
  * Bounds how many works of a type wait. The count is at most {@link #COUNTED_FOR} old; what this process has enqueued
  * since is added. So several processes together can exceed the bound by what they enqueue within that time.
  */
-final class Room {
+public final class Room {
     static final Duration COUNTED_FOR = Duration.ofMillis(200);
 
     private static final Duration PAUSE = Duration.ofMillis(20);
@@ -34,7 +34,7 @@ final class Room {
      * @param blocks whether {@link #take} waits until there is room
      * @param waiting counts the works of a type that wait
      */
-    Room(long most, boolean blocks, ToLongFunction<String> waiting, LongSupplier nanos) {
+    public Room(long most, boolean blocks, ToLongFunction<String> waiting, LongSupplier nanos) {
         this.most = most;
         this.blocks = blocks;
         this.waiting = waiting;
@@ -49,7 +49,7 @@ final class Room {
      * @throws InterruptedException if the thread was interrupted while it waited
      * @throws IllegalStateException if this object was closed
      */
-    void take(String type, int works) throws InterruptedException {
+    public void take(String type, int works) throws InterruptedException {
         if (!blocks) {
             takeAtOnce(type, works);
             return;
@@ -63,12 +63,12 @@ final class Room {
     }
 
     /** Ends all that wait for room. */
-    void close() {
+    public void close() {
         closed = true;
     }
 
     /** Takes room as {@link #take} does, but never waits for it. */
-    void takeAtOnce(String type, int works) {
+    public void takeAtOnce(String type, int works) {
         QueueFullException refusal = refusal(type, works);
         if (refusal != null) {
             throw refusal;
