@@ -22,6 +22,8 @@ import org.jspecify.annotations.Nullable;
 /** A program of Kafka in its own JVM. It ends when this JVM ends. */
 final class KafkaJvm {
     private static final long STOP_SECONDS = 60;
+    /** The property with the name of this JVM among those. */
+    private static final String FORK = "sluice.test.fork";
 
     /** The purpose of a JVM. */
     record Tuning(List<String> options) {
@@ -54,7 +56,7 @@ final class KafkaJvm {
     /**
      * Starts a program.
      *
-     * @param name of the log in {@code target/kafka}
+     * @param name of the log below {@code target/kafka}
      * @param release the module under {@code connector/workers} that lists its jars
      */
     static KafkaJvm start(String name, String release, String mainClass, String... arguments) {
@@ -90,9 +92,10 @@ final class KafkaJvm {
         return command;
     }
 
-    /** Returns the directory for logs and data of these processes. */
+    /** Returns the directory for logs and data of these processes. Each JVM that Maven starts for tests has its own. */
     static Path logs() throws IOException {
-        return Files.createDirectories(Path.of("target", "kafka").toAbsolutePath());
+        Path directory = Path.of("target", "kafka", System.getProperty(FORK, ""));
+        return Files.createDirectories(directory.toAbsolutePath());
     }
 
     static String classPath(String release) {

@@ -8,7 +8,7 @@
  *
  * <p>One broker and one worker serve all tests of a JVM ({@link dev.sluice.connect.worker.SharedKafka}). A test that
  * stops or kills a process starts its own. Each process ends when the JVM that started it ends, in whatever way
- * ({@link dev.sluice.connect.worker.EndWithParent}). The output of the processes is in {@code target/kafka}.
+ * ({@link dev.sluice.connect.worker.EndWithParent}). The output of the processes is below {@code target/kafka}.
  */
 @NullMarked
 package dev.sluice.connect.worker;
