@@ -19,6 +19,7 @@ final class SlicedTraffic implements Traffic {
     private final BlockingQueue<Slice> slices = new ArrayBlockingQueue<>(1);
     private volatile boolean isAsked;
     private volatile boolean isOver;
+    private volatile boolean isFinished;
     private @Nullable LoadStream stream;
     private long sinceNanos = System.nanoTime();
     private long pushed;
@@ -39,12 +40,18 @@ final class SlicedTraffic implements Traffic {
         stream = times;
     }
 
-    /** Asks for a slice and waits for it. Returns null if the load does not give one in time. */
+    /** Asks for a slice and waits for it. Returns null if the load is finished or does not give one in time. */
     @Nullable
     Slice cut(long patience, TimeUnit unit) throws InterruptedException {
         slices.clear();
         isAsked = true;
-        return slices.poll(patience, unit);
+        return isFinished ? null : slices.poll(patience, unit);
+    }
+
+    /** Gives the slice that a thread waits for. The load's thread calls it after the load. */
+    void finish() {
+        isFinished = true;
+        cutIfAsked(System.nanoTime());
     }
 
     /** Ends the traffic before its time. */

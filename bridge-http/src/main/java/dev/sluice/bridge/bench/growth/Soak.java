@@ -77,6 +77,7 @@ final class Soak {
                 load.run(time);
             } finally {
                 over.countDown();
+                pushes.finish();
                 sampler.join();
             }
         }
