@@ -122,5 +122,6 @@ limit :limit;
 update sluice.work_items i
 set owner = :owner, lease_id = gen_random_uuid(), limited = :name, available_at = clock_timestamp() + :lease_ms * interval '1 millisecond',
     crashes = i.crashes + case when i.owner is null then 0 else 1 end
+from (select l.owner from sluice.work_items l where l.partition_id = :partition and l.seq = :seq offset 0) locked
 where i.partition_id = :partition and i.seq = :seq
-returning i.*;
+returning i.*, locked.owner is not null as took_over;
