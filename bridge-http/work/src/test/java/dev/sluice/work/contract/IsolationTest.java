@@ -114,7 +114,7 @@ class IsolationTest extends WorkFixture {
         work.enqueue(Work.of("secret", lost.seal("work.secret", "{\"n\":1}")));
         untilRows(
                 "select attempts, crashes, snoozes, owner is null, available_at > now() from sluice.work_items",
-                "0|0|0|t|t");
+                "0|0|1|t|t");
         assertThatOthersRun(work);
         assertThat(others).hasValue(1);
     }
