@@ -2,9 +2,14 @@ package dev.sluice.work;
 
 import static java.util.Objects.requireNonNull;
 
+import dev.sluice.queue.MessageHeaders;
+import dev.sluice.queue.NewMessage;
 import dev.sluice.work.rules.JsonText;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /** How a handler ended with a work. */
@@ -18,13 +23,68 @@ public sealed interface Outcome {
     /**
      * The work is done.
      *
-     * @param result JSON text that is kept with the idempotency key, if the handler keeps results; null: none
+     * @param result JSON text that is kept with the idempotency key, if the handler keeps results, and told to whom the
+     *     work replies; null: none
+     * @param forwards messages that are written in the transaction that stores this outcome: all of them, or none and
+     *     the handler has failed
      */
-    record Done(@Nullable String result) implements Outcome {
+    record Done(@Nullable String result, List<Forward> forwards) implements Outcome {
         public Done {
             if (result != null) {
                 JsonText.check("result", result);
             }
+            forwards = List.copyOf(forwards);
+        }
+
+        /** Makes it without messages. */
+        public Done(@Nullable String result) {
+            this(result, List.of());
+        }
+
+        /**
+         * Forwards a message too.
+         *
+         * @throws IllegalArgumentException if the payload is no JSON text, or no queue may have that name
+         */
+        public Done forward(String queue, String payloadJson) {
+            return forward(Forward.to(queue, payloadJson));
+        }
+
+        /**
+         * Forwards a message to a partition too.
+         *
+         * @throws IllegalArgumentException if the payload is no JSON text, or a name breaks the rules of the queue
+         */
+        public Done forward(String queue, String partition, String payloadJson) {
+            return forward(new Forward(queue, partition, payloadJson, Map.of()));
+        }
+
+        /** Forwards a message too. */
+        public Done forward(Forward message) {
+            var all = new ArrayList<>(forwards);
+            all.add(message);
+            return new Done(result, all);
+        }
+    }
+
+    /**
+     * A message for a queue, which is created if it is not there. Its transaction id is made of the id of the work and
+     * its number among the messages of the work, so a consumer can tell a repetition.
+     *
+     * @param payload JSON text
+     * @param headers the headers of the message
+     */
+    record Forward(String queue, String partition, String payload, Map<String, String> headers) {
+        public Forward {
+            NewMessage.checkQueueName("queue", queue);
+            NewMessage.checkName("partition", partition);
+            JsonText.check("payload", payload);
+            headers = MessageHeaders.of(headers).asMap();
+        }
+
+        /** Returns a message for the default partition. */
+        public static Forward to(String queue, String payloadJson) {
+            return new Forward(queue, NewMessage.DEFAULT_PARTITION, payloadJson, Map.of());
         }
     }
 
@@ -81,7 +141,7 @@ public sealed interface Outcome {
     }
 
     /** Returns that the work is done. */
-    static Outcome done() {
+    static Done done() {
         return new Done(null);
     }
 
@@ -90,7 +150,7 @@ public sealed interface Outcome {
      *
      * @throws IllegalArgumentException if the result is no JSON text
      */
-    static Outcome done(String resultJson) {
+    static Done done(String resultJson) {
         return new Done(requireNonNull(resultJson, "resultJson"));
     }
 

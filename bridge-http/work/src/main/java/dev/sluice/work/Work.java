@@ -31,6 +31,7 @@ import org.jspecify.annotations.Nullable;
  * @param deadline when it is too late to run the work: then it becomes a dead letter; null: never
  * @param coalescing whether the work replaces one that waits; null: it does not
  * @param metadata texts that travel with the work, as headers of its message
+ * @param callbacks who is told how it has ended
  */
 @SuppressWarnings("ArrayRecordComponent") // Nothing compares works, and copies of payloads would be expensive.
 public record Work(
@@ -44,7 +45,8 @@ public record Work(
         @Nullable Duration delay,
         @Nullable Instant deadline,
         @Nullable Coalescing coalescing,
-        Map<String, String> metadata) {
+        Map<String, String> metadata,
+        Callbacks callbacks) {
 
     /** Longest name of a type. */
     public static final int MAX_TYPE_LENGTH = Types.MAX_LENGTH;
@@ -58,6 +60,7 @@ public record Work(
         Types.check(type);
         requireNonNull(priority, "priority");
         requireNonNull(payload, "payload");
+        requireNonNull(callbacks, "callbacks");
         if (coalescing != null) {
             if (runAt != null || delay != null) {
                 throw new IllegalArgumentException(
@@ -84,7 +87,7 @@ public record Work(
 
     /** Returns a work with normal priority and nothing else set. */
     public static Work of(String type, byte[] json) {
-        return new Work(type, json, PriorityLane.NORMAL, null, null, null, null, null, null, null, Map.of());
+        return new Work(type, json, PriorityLane.NORMAL, null, null, null, null, null, null, null, Map.of(), Callbacks.NONE);
     }
 
     /** Returns the payload as a text. */
@@ -95,13 +98,13 @@ public record Work(
     /** Sets the priority. With a key, it raises the works of the key that wait before this one too. */
     public Work priority(PriorityLane value) {
         return new Work(
-                type, payload, value, key, limitKey, idempotencyKey, runAt, delay, deadline, coalescing, metadata);
+                type, payload, value, key, limitKey, idempotencyKey, runAt, delay, deadline, coalescing, metadata, callbacks);
     }
 
     /** Sets the key. */
     public Work key(@Nullable String value) {
         return new Work(
-                type, payload, priority, value, limitKey, idempotencyKey, runAt, delay, deadline, coalescing, metadata);
+                type, payload, priority, value, limitKey, idempotencyKey, runAt, delay, deadline, coalescing, metadata, callbacks);
     }
 
     /**
@@ -111,24 +114,24 @@ public record Work(
      */
     public Work limitKey(@Nullable String value) {
         return new Work(
-                type, payload, priority, key, value, idempotencyKey, runAt, delay, deadline, coalescing, metadata);
+                type, payload, priority, key, value, idempotencyKey, runAt, delay, deadline, coalescing, metadata, callbacks);
     }
 
     /** Sets the idempotency key. */
     public Work idempotencyKey(@Nullable String value) {
-        return new Work(type, payload, priority, key, limitKey, value, runAt, delay, deadline, coalescing, metadata);
+        return new Work(type, payload, priority, key, limitKey, value, runAt, delay, deadline, coalescing, metadata, callbacks);
     }
 
     /** Sets when the work is due. */
     public Work runAt(@Nullable Instant value) {
         return new Work(
-                type, payload, priority, key, limitKey, idempotencyKey, value, delay, deadline, coalescing, metadata);
+                type, payload, priority, key, limitKey, idempotencyKey, value, delay, deadline, coalescing, metadata, callbacks);
     }
 
     /** Sets how long the work waits before it is due. */
     public Work delay(@Nullable Duration value) {
         return new Work(
-                type, payload, priority, key, limitKey, idempotencyKey, runAt, value, deadline, coalescing, metadata);
+                type, payload, priority, key, limitKey, idempotencyKey, runAt, value, deadline, coalescing, metadata, callbacks);
     }
 
     /**
@@ -157,13 +160,13 @@ public record Work(
 
     private Work coalesce(Coalescing value) {
         return new Work(
-                type, payload, priority, key, limitKey, idempotencyKey, runAt, delay, deadline, value, metadata);
+                type, payload, priority, key, limitKey, idempotencyKey, runAt, delay, deadline, value, metadata, callbacks);
     }
 
     /** Sets when it is too late to run the work. */
     public Work deadline(@Nullable Instant value) {
         return new Work(
-                type, payload, priority, key, limitKey, idempotencyKey, runAt, delay, value, coalescing, metadata);
+                type, payload, priority, key, limitKey, idempotencyKey, runAt, delay, value, coalescing, metadata, callbacks);
     }
 
     /** Adds a text that travels with the work. */
@@ -171,6 +174,44 @@ public record Work(
         var all = new LinkedHashMap<>(metadata);
         all.put(name, value);
         return new Work(
-                type, payload, priority, key, limitKey, idempotencyKey, runAt, delay, deadline, coalescing, all);
+                type, payload, priority, key, limitKey, idempotencyKey, runAt, delay, deadline, coalescing, all, callbacks);
+    }
+
+    /**
+     * Sets who is told that the work is done, with its result.
+     *
+     * @param target the name of a queue, or an http or https URL; null: nobody
+     * @throws IllegalArgumentException if it is neither
+     */
+    public Work replyTo(@Nullable String target) {
+        return callbacks(new Callbacks(target, callbacks.failTo()));
+    }
+
+    /**
+     * Sets who is told that the work has failed for good: it became a dead letter, was cancelled, or its deadline has
+     * passed.
+     *
+     * @param target the name of a queue, or an http or https URL; null: nobody
+     * @throws IllegalArgumentException if it is neither
+     */
+    public Work failTo(@Nullable String target) {
+        return callbacks(new Callbacks(callbacks.replyTo(), target));
+    }
+
+    /** Sets who is told how the work has ended. */
+    public Work callbacks(Callbacks value) {
+        return new Work(
+                type,
+                payload,
+                priority,
+                key,
+                limitKey,
+                idempotencyKey,
+                runAt,
+                delay,
+                deadline,
+                coalescing,
+                metadata,
+                value);
     }
 }

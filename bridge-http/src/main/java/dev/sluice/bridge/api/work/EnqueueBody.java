@@ -13,6 +13,7 @@ import dev.sluice.queue.MessageHeaders;
 import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.PriorityLane;
 import dev.sluice.queue.TimeText;
+import dev.sluice.work.Callbacks;
 import dev.sluice.work.Coalescing;
 import dev.sluice.work.Work;
 import java.nio.charset.StandardCharsets;
@@ -41,7 +42,9 @@ import org.jspecify.annotations.Nullable;
  *  "deadline": "2026-05-16T11:00:00Z",    too late to begin
  *  "debounce": {"key": "user-17", "quiet": "PT5S", "longest": "PT1M"},
  *  "conflate": "user-17",                 the latest value only; excludes debounce and runAt
- *  "metadata": {"a": "b"}}                strings by name
+ *  "metadata": {"a": "b"},                strings by name
+ *  "replyTo": "answers",                  a queue or URL that is told the result
+ *  "failTo": "https://example.org/failed"} a queue or URL that is told of the final failure
  * }</pre>
  *
  * @param works in their order; payloads are bytes of the body
@@ -62,7 +65,9 @@ record EnqueueBody(List<Work> works, boolean isOne) {
             "deadline",
             "debounce",
             "conflate",
-            "metadata");
+            "metadata",
+            "replyTo",
+            "failTo");
 
     private static final List<String> DEBOUNCE = List.of("key", "quiet", "longest");
 
@@ -168,6 +173,8 @@ record EnqueueBody(List<Work> works, boolean isOne) {
             private @Nullable Coalescing debounce;
             private @Nullable Coalescing conflate;
             private Map<String, String> metadata = Map.of();
+            private @Nullable String replyTo;
+            private @Nullable String failTo;
 
             void read(String field, JsonToken value) {
                 members.refuseSecond(field);
@@ -198,6 +205,8 @@ record EnqueueBody(List<Work> works, boolean isOne) {
                     case "key" -> key = text;
                     case "limitKey" -> limitKey = text;
                     case "idempotencyKey" -> idempotencyKey = text;
+                    case "replyTo" -> replyTo = text;
+                    case "failTo" -> failTo = text;
                     case "conflate" -> conflate = checked(() -> new Coalescing(text, null, null));
                     default -> priority = checked(() -> PriorityLane.of(field, text));
                 }
@@ -330,7 +339,8 @@ record EnqueueBody(List<Work> works, boolean isOne) {
                         delay,
                         deadline,
                         debounce == null ? conflate : debounce,
-                        metadata));
+                        metadata,
+                        new Callbacks(replyTo, failTo)));
             }
         }
     }

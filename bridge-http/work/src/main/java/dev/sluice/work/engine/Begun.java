@@ -2,15 +2,16 @@ package dev.sluice.work.engine;
 
 import dev.sluice.queue.LimitKey;
 import dev.sluice.queue.Message;
-import dev.sluice.queue.MessageHeaders;
 import dev.sluice.queue.PriorityLane;
 import dev.sluice.queue.WorkHeaders;
+import dev.sluice.work.Callbacks;
 import dev.sluice.work.HandlerSettings;
 import dev.sluice.work.Hooks;
 import dev.sluice.work.Work;
 import dev.sluice.work.WorkId;
 import dev.sluice.work.breaker.Breakers;
 import dev.sluice.work.breaker.Permit;
+import dev.sluice.work.callback.CallbackHeaders;
 import dev.sluice.work.rules.Types;
 import dev.sluice.work.run.Report;
 import dev.sluice.work.run.Run;
@@ -20,7 +21,6 @@ import dev.sluice.work.store.Place;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.format.DateTimeParseException;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.Executor;
@@ -34,7 +34,6 @@ import org.jspecify.annotations.Nullable;
 final class Begun implements Run {
     /** Reserved names of headers: no client can set them. */
     static final String KEY_HEADER = Types.KEY_HEADER;
-
     static final String CONFLATION_HEADER = "sluice.work-conflation-key";
     static final String DEADLINE_HEADER = Types.DEADLINE_HEADER;
 
@@ -244,6 +243,10 @@ final class Begun implements Run {
         return message.headers().get(name);
     }
 
+    Callbacks callbacks() {
+        return CallbackHeaders.of(message.headers());
+    }
+
     @Nullable
     String conflationKey() {
         return message.headers().get(CONFLATION_HEADER);
@@ -261,14 +264,12 @@ final class Begun implements Run {
 
     @Override
     public Work work() {
-        var metadata = new LinkedHashMap<>(message.headers().asMap());
-        metadata.keySet().removeIf(name -> name.startsWith(MessageHeaders.RESERVED));
         return Run.handled(
                         type.name(),
                         message.payload(),
-                        new Run.Keys(key(), LimitKey.keyOf(message.partition()), idempotencyKey()),
+                        new Run.Keys(key(), LimitKey.keyOf(message.partition()), idempotencyKey(), callbacks()),
                         deadline(),
-                        metadata)
+                        Run.metadata(message.headers()))
                 .priority(priority());
     }
 

@@ -386,7 +386,7 @@ final class Claims {
         if (!keys.isEmpty()) {
             tables.keys().find(connection, keys.keySet()).forEach((key, taken) -> {
                 if (taken.result() != null && taken.messageId().equals(keys.get(key))) {
-                    kept.put(taken.messageId(), new Verdict.Finish(cipher.open(state.queue(), taken.result()), false));
+                    kept.put(taken.messageId(), Verdict.Finish.done(cipher.open(state.queue(), taken.result())));
                 }
             });
         }

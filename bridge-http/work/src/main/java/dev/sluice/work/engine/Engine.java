@@ -54,7 +54,7 @@ final class Engine {
     /**
      * Makes an engine that {@link #start} starts.
      *
-     * @param releaseDue asks for scheduled messages to be moved to their queues
+     * @param onward writes what works write when they end
      */
     Engine(
             DataSource dataSource,
@@ -63,7 +63,7 @@ final class Engine {
             TypeSet types,
             LongSupplier nanos,
             Events events,
-            Runnable releaseDue) {
+            Onward onward) {
         this.settings = settings;
         this.types = types;
         this.tables = tables;
@@ -80,12 +80,12 @@ final class Engine {
                         types,
                         workers,
                         new Claims(tables, settings, owner, held, reports, events, nanos),
-                        new Settlement(tables, settings, owner, reports),
+                        new Settlement(tables, settings, owner, reports, runner, onward),
                         held,
                         reports,
                         events,
                         nanos),
-                releaseDue);
+                onward::releaseDue);
         this.housekeeping = new Housekeeping(dataSource, tables, settings, types, minuteCounts, dispatcher::lookAgain);
     }
 

@@ -17,6 +17,7 @@ import dev.sluice.work.Work;
 import dev.sluice.work.WorkEvent;
 import dev.sluice.work.WorkId;
 import dev.sluice.work.base.WorkThreads;
+import dev.sluice.work.callback.CallbackHeaders;
 import dev.sluice.work.rules.HeldBack;
 import dev.sluice.work.rules.JsonText;
 import dev.sluice.work.rules.Types;
@@ -201,9 +202,19 @@ final class Enqueuer {
                         message,
                         work.priority(),
                         how == null ? null : new Replaces(how.key(), how.quiet(), how.longest()));
+        watchOutbox();
+        return new Enqueued(new WorkId(message.id()), false, false, null);
+    }
+
+    /** Looks into the outbox soon, and often for a while. */
+    void watchOutbox() {
         outboxUntilNanos = System.nanoTime() + OUTBOX_WATCH.toNanos();
         requests.add(new Request(List.of(), new CompletableFuture<>())); // Wakes the thread.
-        return new Enqueued(new WorkId(message.id()), false, false, null);
+    }
+
+    /** Returns the message of a work, in clear. */
+    NewMessage message(Work work) {
+        return prepare(work, null).message();
     }
 
     /** Asks for scheduled messages to be moved to their queues. */
@@ -226,6 +237,7 @@ final class Enqueuer {
         if (work.deadline() != null) {
             headers.put(Begun.DEADLINE_HEADER, work.deadline().toString());
         }
+        CallbackHeaders.addTo(headers, work.callbacks());
         var id = ids.next();
         if (work.key() != null && work.priority() != PriorityLane.NORMAL) {
             headers.put(Begun.PRIORITY_HEADER, work.priority().text());
@@ -456,7 +468,7 @@ final class Enqueuer {
             if (more) {
                 written.accept(
                         moved.works().stream().map(NewMessage::queue).collect(Collectors.toSet()), writer.session());
-                moved.works().forEach(each -> {
+                moved.works().stream().filter(each -> Types.isQueue(each.queue())).forEach(each -> {
                     UUID replaced = moved.replaced().get(each.id());
                     tellEnqueued(
                             Types.ofQueue(each.queue()),

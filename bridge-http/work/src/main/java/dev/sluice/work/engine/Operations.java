@@ -75,6 +75,7 @@ public final class Operations {
     private final Events events;
     private final Enqueuer enqueuer;
     private final Room room;
+    private final Onward onward;
     private final Engine engine;
     private final @Nullable WakeUps wakeUps;
     private final @Nullable Consumer<Set<String>> tells;
@@ -125,8 +126,9 @@ public final class Operations {
         this.enqueuer =
                 new Enqueuer(dataSource, tables, settings, this::written, this::scheduled, events, this::window);
         this.room = new Room(settings.maxQueueSize(), settings.blocksWhenFull(), this::waiting, nanos);
+        this.onward = new Onward(tables, settings, enqueuer, room);
         handlers.forEach((type, each) -> types.add(handled(type, each)));
-        this.engine = new Engine(dataSource, tables, settings, types, nanos, events, enqueuer::releaseDue);
+        this.engine = new Engine(dataSource, tables, settings, types, nanos, events, onward);
         handlers.forEach((type, each) -> ofHandlers.put(type, each.settings()));
         this.admin = new Administration(
                 dataSource,
@@ -425,6 +427,7 @@ public final class Operations {
             return waiting.isPresent();
         });
         if (isGone) {
+            enqueuer.watchOutbox();
             events.tell(new WorkEvent(WorkEvent.Kind.CANCELLED, type, id, 0, null));
         }
         engine.dispatcher().refresh();
@@ -437,6 +440,7 @@ public final class Operations {
     /** Frees the key and the partition of a work that was cancelled while it waited. */
     private void dropped(Connection connection, TypeRows.State state, WorkId id, Cancelled work) throws SQLException {
         MessageHeaders headers = settings.cipher().open(state.queue(), MessageHeaders.ofStored(work.headers()));
+        onward.cancelled(connection, Types.ofQueue(state.queue()), id, headers, work.attempts());
         String key = headers.get(Begun.KEY_HEADER);
         if (key != null) {
             Duration window = window(Types.ofQueue(state.queue()));

@@ -8,6 +8,7 @@ import dev.sluice.queue.sql.OutcomeUnknownException;
 import dev.sluice.work.Outcome;
 import dev.sluice.work.rules.Types;
 import dev.sluice.work.run.Failure;
+import dev.sluice.work.run.Runner;
 import dev.sluice.work.run.Verdict;
 import dev.sluice.work.store.EndRows.End;
 import dev.sluice.work.store.ItemRows.Dead;
@@ -49,6 +50,8 @@ final class Settlement {
     private final EngineSettings settings;
     private final UUID owner;
     private final Reports reports;
+    private final Runner runner;
+    private final Onward onward;
 
     /** Outcomes whose commit was not confirmed; null: none. */
     private @Nullable Doubtful doubtful;
@@ -60,11 +63,14 @@ final class Settlement {
      */
     private record Doubtful(Settled settled, OutcomeUnknownException unknown) {}
 
-    Settlement(Tables tables, EngineSettings settings, UUID owner, Reports reports) {
+    Settlement(
+            Tables tables, EngineSettings settings, UUID owner, Reports reports, Runner runner, Onward onward) {
         this.tables = tables;
         this.settings = settings;
         this.owner = owner;
         this.reports = reports;
+        this.runner = runner;
+        this.onward = onward;
     }
 
     /**
@@ -174,22 +180,35 @@ final class Settlement {
     }
 
     private Settled settle(List<Ended> ended) {
-        List<Ended> batch = List.copyOf(ended);
+        Onward.Messages first = onward.of(ended);
+        List<Ended> batch = ended.stream().map(each -> unlessRefused(each, first)).toList();
+        Onward.Messages messages = first.refused().isEmpty() ? first : onward.of(batch);
         var attempt = new AtomicReference<Settled>();
         try {
             Settled settled = tables.transactions()
                     .run("could not store the outcomes of " + batch.size() + " works", connection -> {
-                        Settled stored = store(connection, batch);
+                        Settled stored = store(connection, batch, messages);
                         attempt.set(stored);
                         return stored;
                     });
             noteDone(settled);
+            onward.stored(messages);
             return settled;
         } catch (OutcomeUnknownException e) {
             Settled stored = attempt.get();
             doubtful = stored == null ? null : new Doubtful(stored, e);
             throw e;
         }
+    }
+
+    /** Returns that a work has failed that is done and whose messages cannot be written; else the work as it is. */
+    private Ended unlessRefused(Ended each, Onward.Messages messages) {
+        RuntimeException why = messages.refused().get(each.begun());
+        boolean isDone = each.verdict() instanceof Verdict.Finish finish && !finish.isCancelled();
+        if (why != null && !isDone) {
+            log.warn("Nobody is told how a work has ended id={}", each.begun().id(), why);
+        }
+        return why != null && isDone ? new Ended(each.begun(), runner.unstorable(each.begun(), why)) : each;
     }
 
     private static void noteDone(Settled settled) {
@@ -201,7 +220,7 @@ final class Settlement {
         }
     }
 
-    private Settled store(Connection connection, List<Ended> ended) throws SQLException {
+    private Settled store(Connection connection, List<Ended> ended, Onward.Messages messages) throws SQLException {
         var room = new ArrayList<UsedRoom>();
         Map<UUID, Set<Long>> heldClaims = endClaims(connection, ended, room);
         var held = new ArrayList<Ended>();
@@ -227,6 +246,7 @@ final class Settlement {
         reports.settle(connection, held, now);
         tables.ends().add(connection, cancelled(held));
         finishKeys(connection, held); // Before the cursors: an enqueue takes the locks in this order.
+        onward.store(connection, messages, held);
         int madeDue = tables.latest().finish(connection, conflated(held));
         open(connection, held);
         var lost = new HashSet<Begun>();
@@ -442,7 +462,9 @@ final class Settlement {
             Begun begun = each.begun();
             String key = begun.idempotencyKey();
             if (key != null && !(each.verdict() instanceof Verdict.Again)) {
-                String result = each.verdict() instanceof Verdict.Finish finish ? finish.result() : null;
+                String result = begun.settings().keepsResults() && each.verdict() instanceof Verdict.Finish finish
+                        ? finish.result()
+                        : null;
                 finished.add(new FinishedKey(
                         new QueueKey(state(begun.type()).queueId(), key),
                         begun.id().value(),

@@ -1,12 +1,15 @@
 package dev.sluice.work.run;
 
+import dev.sluice.queue.MessageHeaders;
 import dev.sluice.queue.PriorityLane;
+import dev.sluice.work.Callbacks;
 import dev.sluice.work.Context;
 import dev.sluice.work.HandlerSettings;
 import dev.sluice.work.Hooks;
 import dev.sluice.work.Work;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.LinkedHashMap;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -47,11 +50,19 @@ public interface Run extends Context {
         }
     }
 
-    /** The keys of a work. */
+    /** The keys of a work, and who is told how it has ended. */
     record Keys(
             @Nullable String key,
             @Nullable String limitKey,
-            @Nullable String idempotencyKey) {}
+            @Nullable String idempotencyKey,
+            Callbacks callbacks) {}
+
+    /** Returns the headers of a message that are metadata of its work. */
+    static Map<String, String> metadata(MessageHeaders headers) {
+        var metadata = new LinkedHashMap<>(headers.asMap());
+        metadata.keySet().removeIf(name -> name.startsWith(MessageHeaders.RESERVED));
+        return metadata;
+    }
 
     /** Returns a work as its handler gets it: without what mattered only until it began. */
     static Work handled(
@@ -67,7 +78,8 @@ public interface Run extends Context {
                 null,
                 deadline,
                 null,
-                metadata);
+                metadata,
+                keys.callbacks());
     }
 
     /** Returns whether a circuit breaker asks the handler for the target of the work. */

@@ -138,6 +138,11 @@ public final class Runner {
         }
     }
 
+    /** Returns the verdict on a run whose outcome cannot be stored: a failed attempt, without any hook. */
+    public Verdict unstorable(Run run, Throwable error) {
+        return again(run, failure(run, error), run.settings().retry(), null);
+    }
+
     /** Returns the verdict on a run that failed outside of its handler: a failed attempt, without any hook. */
     public Verdict unexpected(Run run, Throwable error) {
         log.error("A run failed outside of its handler id={}", run.id(), error);
@@ -403,7 +408,7 @@ public final class Runner {
 
     private Verdict of(Run run, Outcome outcome) {
         if (outcome instanceof Outcome.Done done) {
-            return new Verdict.Finish(run.settings().keepsResults() ? done.result() : null, false);
+            return new Verdict.Finish(done.result(), false, done.forwards());
         }
         if (outcome instanceof Outcome.Retry retry) {
             var failure = new Failure(

@@ -1,7 +1,9 @@
 package dev.sluice.work.run;
 
+import dev.sluice.work.Outcome;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** What is stored of a run. */
@@ -9,12 +11,18 @@ public sealed interface Verdict {
     /**
      * The work is done or cancelled.
      *
-     * @param result what is kept with the idempotency key; null: nothing
+     * @param result what the handler returned; null: nothing
+     * @param forwards messages that are written with the verdict
      */
-    record Finish(@Nullable String result, boolean isCancelled) implements Verdict {
+    record Finish(@Nullable String result, boolean isCancelled, List<Outcome.Forward> forwards) implements Verdict {
+        /** Makes the verdict on a work that was done before. */
+        public static Finish done(String result) {
+            return new Finish(result, false, List.of());
+        }
+
         /** Returns that the work is cancelled. */
         public static Finish cancelled() {
-            return new Finish(null, true);
+            return new Finish(null, true, List.of());
         }
     }
 

@@ -49,7 +49,7 @@ public final class EndRows {
                 .on(connection, "cancel-outbox")
                 .set("queue", queue)
                 .set("id", messageId)
-                .first(row -> new Cancelled(0, false, row.getString("headers"), null));
+                .first(row -> new Cancelled(0, false, row.getString("headers"), null, 0));
         if (unsent.isPresent()) {
             return unsent;
         }
@@ -68,7 +68,7 @@ public final class EndRows {
                 .on(connection, "cancel-scheduled")
                 .set("partition", partition.getAsLong())
                 .set("id", messageId)
-                .first(row -> new Cancelled(row.getLong("partition_id"), false, row.getString("headers"), null));
+                .first(row -> new Cancelled(row.getLong("partition_id"), false, row.getString("headers"), null, 0));
     }
 
     /** Takes a work with a conflation key out of it that waits for another one, which goes on. */

@@ -128,12 +128,14 @@ public final class ItemRows {
      * A waiting item that was cancelled.
      *
      * @param limited the name of the limits whose room it took until its engine died; null: it took none
+     * @param attempts how often it has failed
      */
     public record Cancelled(
             long partitionId,
             boolean closes,
             @Nullable String headers,
-            @Nullable String limited) {}
+            @Nullable String limited,
+            int attempts) {}
 
     /**
      * Makes items of works whose claims this transaction has noted as done.
@@ -400,7 +402,8 @@ public final class ItemRows {
                         row.getLong("partition_id"),
                         row.getBoolean("closes"),
                         row.getString("headers"),
-                        row.getString("limited")));
+                        row.getString("limited"),
+                        row.getInt("attempts")));
     }
 
     /** Makes an item due that waits for its time. Returns whether there is one. */

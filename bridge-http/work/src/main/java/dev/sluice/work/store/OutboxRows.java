@@ -16,7 +16,10 @@ import java.util.Optional;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
-/** The table {@code work_outbox}: works that programs enqueued in transactions of their own. */
+/**
+ * The table {@code work_outbox}: works that programs enqueued in transactions of their own, and messages that works
+ * forward when they are done.
+ */
 public final class OutboxRows {
     private final Statements statements;
     private final String lockKey;
@@ -38,8 +41,13 @@ public final class OutboxRows {
     /** A work of the table, and how it replaces another one; null: not at all. */
     public record OutboxWork(NewMessage message, @Nullable Replaces replaces) {}
 
-    /** Adds a work to the transaction of the program. */
-    public void add(Connection connection, NewMessage message, PriorityLane lane, @Nullable Replaces replaces)
+    /**
+     * Adds a work or another message to a transaction.
+     *
+     * @param lane the lane of its partition; null: that of the priority of its queue
+     */
+    public void add(
+            Connection connection, NewMessage message, @Nullable PriorityLane lane, @Nullable Replaces replaces)
             throws SQLException {
         Duration delay = message.delay();
         statements
@@ -49,7 +57,8 @@ public final class OutboxRows {
                 .set("id", message.id())
                 .set("payload", new String(message.payload(), StandardCharsets.UTF_8))
                 .set("headers", message.headers().stored())
-                .set("lane", lane.number())
+                .set("transaction_id", message.generatedTransactionId() ? null : message.transactionId())
+                .set("lane", lane == null ? null : (long) lane.number())
                 .set("deliver_at", message.deliverAt())
                 .set("delay_ms", millis(delay))
                 .set("latest_key", replaces == null ? null : replaces.key())
@@ -108,13 +117,20 @@ public final class OutboxRows {
     private static NewMessage message(ResultSet row) throws SQLException {
         UUID id = row.getObject("message_id", UUID.class);
         Duration delay = duration(row, "delay_ms");
+        String given = row.getString("transaction_id");
+        int lane = row.getInt("lane");
+        PriorityLane ofMessage = row.wasNull() ? null : PriorityLane.ofNumber(lane);
         return NewMessage.builder(
-                        id, row.getString("queue"), row.getString("partition"), id.toString(), row.getBytes("payload"))
-                .generatedTransactionId(true)
+                        id,
+                        row.getString("queue"),
+                        row.getString("partition"),
+                        given == null ? id.toString() : given,
+                        row.getBytes("payload"))
+                .generatedTransactionId(given == null)
                 .headers(MessageHeaders.ofStored(row.getString("headers")))
                 .deliverAt(Rows.instant(row, "deliver_at"))
                 .delay(delay)
-                .origin(new Origin(null, PriorityLane.ofNumber(row.getInt("lane"))))
+                .origin(new Origin(null, ofMessage))
                 .build();
     }
 }

@@ -126,7 +126,7 @@ final class TestedWork implements Run {
             closes = again.closes();
             status = WorkStatus.WAITING;
         } else if (verdict instanceof Verdict.Finish finish) {
-            result = finish.result();
+            result = settings().keepsResults() ? finish.result() : null;
             status = finish.isCancelled() ? WorkStatus.CANCELLED : WorkStatus.DONE;
             report = new Report(null);
         } else if (verdict instanceof Verdict.Bury bury) {
@@ -186,7 +186,8 @@ final class TestedWork implements Run {
                         new Run.Keys(
                                 Types.isShared(partition) ? null : Types.keyOf(partition),
                                 LimitKey.keyOf(partition),
-                                work.idempotencyKey()),
+                                work.idempotencyKey(),
+                                work.callbacks()),
                         work.deadline(),
                         work.metadata())
                 .priority(work.priority());

@@ -27,7 +27,7 @@ from (
     select * from sluice.work_items i where i.queue_id = wanted.id and i.message_id = :id offset 0
   ) i
   union all
-  select 2, 'outbox', q.id, o.partition, o.lane, o.payload, o.headers, null, o.enqueued_at,
+  select 2, 'outbox', q.id, o.partition, coalesce(o.lane, 2), o.payload, o.headers, null, o.enqueued_at,
          case when o.deliver_at is not null or o.delay_ms is not null
               then greatest(o.deliver_at, o.enqueued_at + coalesce(o.delay_ms, 0) * interval '1 millisecond') end,
          null, null, case when o.deliver_at is not null or o.delay_ms is not null then 'scheduled' else 'waiting' end,

@@ -258,7 +258,7 @@ left join lateral (
 -- Deletes an item that no engine holds.
 delete from sluice.work_items i
 where i.queue_id = :queue and i.message_id = :id and (i.owner is null or i.available_at <= now())
-returning i.partition_id, i.closes, i.headers, i.limited;
+returning i.partition_id, i.closes, i.headers, i.limited, i.attempts;
 
 -- name: make-due
 -- Makes an item due that no engine holds and that is not due.

@@ -52,7 +52,7 @@ limit :limit;
 
 -- name: outbox
 -- Works that no engine has moved to their queues, in the order in which they were enqueued.
-select q.id as queue_id, o.message_id, o.partition as partition_name, o.lane,
+select q.id as queue_id, o.message_id, o.partition as partition_name, coalesce(o.lane, 2) as lane,
        case when o.deliver_at is not null or o.delay_ms is not null then 'scheduled' else 'waiting' end as state,
        0 as attempts, 0 as crashes, 0::bigint as snoozes, o.enqueued_at as created_at,
        case when o.deliver_at is not null or o.delay_ms is not null

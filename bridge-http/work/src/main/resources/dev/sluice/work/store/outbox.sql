@@ -1,9 +1,9 @@
--- Statements of OutboxRows: works that programs enqueued in transactions of their own.
+-- Statements of OutboxRows: works that programs enqueued in transactions of their own, and messages that works forward.
 
 -- name: add
 insert into sluice.work_outbox
-  (queue, partition, message_id, payload, headers, lane, deliver_at, delay_ms, latest_key, quiet_ms, longest_ms)
-values (:queue, :partition, :id, :payload, :headers, :lane, :deliver_at, :delay_ms, :latest_key, :quiet_ms, :longest_ms);
+  (queue, partition, message_id, transaction_id, payload, headers, lane, deliver_at, delay_ms, latest_key, quiet_ms, longest_ms)
+values (:queue, :partition, :id, :transaction_id, :payload, :headers, :lane, :deliver_at, :delay_ms, :latest_key, :quiet_ms, :longest_ms);
 
 -- name: waits
 select exists (

@@ -278,9 +278,10 @@ create table sluice.work_outbox (
   queue           text not null,
   partition       text not null,
   message_id      uuid not null,
+  transaction_id  text,
   payload         text not null,
   headers         text,
-  lane            smallint not null,
+  lane            smallint,
   deliver_at      timestamptz,
   delay_ms        bigint,
   latest_key      text,
@@ -290,11 +291,12 @@ create table sluice.work_outbox (
   try_at          timestamptz
 );
 
-comment on table sluice.work_outbox is 'Works that programs enqueued in transactions of their own. Engines move them to their queues in the order of id.';
+comment on table sluice.work_outbox is 'Works that programs enqueued in transactions of their own, and messages that works write when they end. Engines move them to their queues in the order of id.';
+comment on column sluice.work_outbox.transaction_id is 'Null: the id of the message.';
 comment on column sluice.work_outbox.payload is 'As in segments; encrypted if the queue is.';
 comment on column sluice.work_outbox.latest_key is 'A debounce key, or a conflation key if quiet_ms is null. Null: none.';
 comment on column sluice.work_outbox.try_at is 'When engines try again to move the work. Null: no engine has failed to.';
-comment on column sluice.work_outbox.lane is 'The lane in which the partition is created, if the work is the first of it.';
+comment on column sluice.work_outbox.lane is 'The lane in which the partition is created, if the work is the first of it. Null: that of the priority of the queue.';
 
 -- Rows are deleted as fast as they are added.
 alter table sluice.work_claims set (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 1000);
