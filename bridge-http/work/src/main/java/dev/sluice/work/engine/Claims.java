@@ -411,21 +411,28 @@ final class Claims {
         return Refusal.of(begun, now);
     }
 
-    /** Looks what is due. Makes items of what dead engines have left. */
-    ItemRows.Look look(HandledType type, TypeRows.State state) {
+    /** Looks what is due in queues, in one statement. */
+    Map<Long, ItemRows.Look> look(List<Long> queueIds) {
         giveDoubtfulBack();
+        return tables.transactions()
+                .run("could not look for works", connection -> tables.items().look(connection, queueIds, holder()));
+    }
+
+    /** Returns what is due in the queue of a type. Makes items of what dead engines have left. */
+    ItemRows.Look look(HandledType type, TypeRows.State state, ItemRows.Look look) {
         String what = "could not look for works of type " + type.name();
         if (state.hasLines() && !state.usesLines()) {
             tables.transactions().repeat(what, connection -> limited.leaveLines(connection, state));
         }
-        ItemRows.Look look = tables.transactions()
-                .run(what, connection -> tables.items().look(connection, state.queueId(), holder()));
         boolean isAloneDue = look.isAloneDue()
                 && (!state.isLimited()
                         || tables.transactions()
                                 .run(what, connection -> limited.hasRoomAlone(connection, type, state)));
         int works = look.areExpired() ? recover(type, state, what) : 0;
-        return new ItemRows.Look(look.areDue() || works > 0, isAloneDue, false, look.next(), look.nextScheduled());
+        // What a claim with limits may take is not only in cursors that are ready.
+        boolean areMessages = look.areMessages() || state.isLimited() || state.hasLines();
+        return new ItemRows.Look(
+                areMessages, look.areDue() || works > 0, isAloneDue, false, look.next(), look.nextScheduled());
     }
 
     /** Makes items of what dead engines have left. Returns how many. */

@@ -234,13 +234,14 @@ final class Dispatcher {
             looks = false;
             all.forEach(type -> type.nextLookNanos(nanos.getAsLong()));
         }
+        Map<Long, ItemRows.Look> looked = serving.look(all, claims::look);
         int first = Math.floorMod(turns++, Math.max(1, all.size())); // Types take turns for what becomes free.
         for (int i = 0; i < all.size(); i++) {
             HandledType type = all.get((first + i) % all.size());
             TypeRows.State state = type.state();
             if (state != null && serving.isOpen(type, state)) {
                 isBusy |= serving.claim(type, () -> {
-                    look(type, state);
+                    look(type, state, looked.get(state.queueId()));
                     if (type.breakers().isOpen()) {
                         giveBack(workers.withdraw(type)); // They were claimed before the breaker opened.
                     }
@@ -343,18 +344,18 @@ final class Dispatcher {
         }
     }
 
-    /** Looks what is due if the time has come, and sets when to look again. */
-    private void look(HandledType type, TypeRows.State state) {
-        long now = nanos.getAsLong();
-        if (now - type.nextLookNanos() < 0) {
+    /** Notes what is due, and sets when to look again. */
+    private void look(HandledType type, TypeRows.State state, ItemRows.@Nullable Look found) {
+        if (found == null) {
             return;
         }
-        ItemRows.Look look = claims.look(type, state);
+        long now = nanos.getAsLong();
+        ItemRows.Look look = claims.look(type, state, found);
         type.itemsLikely(type.itemsLikely() || look.areDue());
         if (look.isAloneDue() && alone == null) {
             alone = type;
         }
-        type.messagesLikely(true);
+        type.messagesLikely(type.messagesLikely() || look.areMessages());
         long next = settings.pollInterval().toNanos();
         if (look.next() != null) {
             next = Math.min(next, look.next().toNanos());

@@ -14,6 +14,7 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Collection;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -111,6 +112,7 @@ public final class ItemRows {
     /**
      * What a look found.
      *
+     * @param areMessages whether messages wait that no engine has claimed
      * @param areDue whether items are due
      * @param isAloneDue whether an item is due that must run alone
      * @param areExpired whether there are claims of dead engines
@@ -118,6 +120,7 @@ public final class ItemRows {
      * @param nextScheduled after how long the next scheduled message is due, of all queues; null: none is
      */
     public record Look(
+            boolean areMessages,
             boolean areDue,
             boolean isAloneDue,
             boolean areExpired,
@@ -371,20 +374,25 @@ public final class ItemRows {
                 .set("shape_ids", shapes, ErrorShape::id);
     }
 
-    /** Looks what is due in a queue, without the leases that the caller still has. */
-    public Look look(Connection connection, long queueId, Holder holder) throws SQLException {
-        return statements
+    /** Looks what is due in queues, without the leases that the caller still has. */
+    public Map<Long, Look> look(Connection connection, Collection<Long> queueIds, Holder holder) throws SQLException {
+        var looks = new HashMap<Long, Look>();
+        statements
                 .on(connection, "look")
-                .set("queue", queueId)
+                .set("queues", queueIds, id -> id)
+                .set("group", group)
                 .set("alone", ALONE)
                 .setUuids("held", holder.held(), id -> id)
-                .first(row -> new Look(
-                        row.getBoolean("are_due"),
-                        row.getBoolean("is_alone_due"),
-                        row.getBoolean("are_expired"),
-                        duration(row, "next_ms"),
-                        duration(row, "scheduled_ms")))
-                .orElseThrow();
+                .list(row -> looks.put(
+                        row.getLong("queue_id"),
+                        new Look(
+                                row.getBoolean("are_messages"),
+                                row.getBoolean("are_due"),
+                                row.getBoolean("is_alone_due"),
+                                row.getBoolean("are_expired"),
+                                duration(row, "next_ms"),
+                                duration(row, "scheduled_ms"))));
+        return looks;
     }
 
     private static @Nullable Duration duration(ResultSet row, String column) throws SQLException {

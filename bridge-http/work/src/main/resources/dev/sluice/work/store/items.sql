@@ -226,33 +226,53 @@ from unnest(:partitions::bigint[], :seqs::bigint[], :reasons::text[], :retries::
 left join lateral (select p.lane from sluice.partitions p where p.id = dead.partition_id offset 0) p on true;
 
 -- name: look
--- Returns whether items are due, whether one must run alone, whether there are claims of dead engines, after how many ms the next item or claim is
--- due, and after how many the next scheduled message (null: none is). Costs a few index probes.
-select coalesce(bool_or(due.at <= now()), false) as are_due,
+-- Returns of each queue whether messages wait that no engine has claimed, whether items are due, whether one must run
+-- alone, whether there are claims of dead engines, after how many ms the next item or claim is due, and after how many the
+-- next scheduled message of any queue (null: none is). Costs a few index probes for each queue.
+select wanted.id as queue_id,
+       coalesce((
+         select true
+         from generate_series(0, 3) as priority (lane)
+         cross join lateral (
+           select g.id from sluice.consumer_groups g where g.queue_id = wanted.id and g.name = :group offset 0
+         ) g
+         cross join lateral (
+           select from sluice.cursors c
+           where c.group_id = g.id and c.lane = priority.lane and c.available_at <= now()
+           order by c.available_at
+           limit 1
+         ) ready
+         limit 1
+       ), false) as are_messages,
+       coalesce(one.are_due, false) as are_due,
        exists (select from sluice.work_items i
-               where i.queue_id = :queue and i.available_at <= now() and i.crashes > 0
+               where i.queue_id = wanted.id and i.available_at <= now() and i.crashes > 0
                  and i.crashes + case when i.owner is null then 0 else 1 end >= :alone
                  and not coalesce(i.lease_id = any (:held::uuid[]), false)) as is_alone_due,
-       exists (select from sluice.work_claims c where c.queue_id = :queue and c.lease_until <= now()) as are_expired,
+       exists (select from sluice.work_claims c where c.queue_id = wanted.id and c.lease_until <= now()) as are_expired,
        (extract(epoch from least(
-         min(due.at) filter (where due.at > now()),
-         (select c.lease_until from sluice.work_claims c where c.queue_id = :queue and c.lease_until > now()
+         one.next_at,
+         (select c.lease_until from sluice.work_claims c where c.queue_id = wanted.id and c.lease_until > now()
           order by c.lease_until limit 1)
        ) - now()) * 1000)::bigint as next_ms,
        (extract(epoch from (
          select s.due_at from sluice.scheduled s where s.due_at > '-infinity' order by s.due_at limit 1
        ) - now()) * 1000)::bigint as scheduled_ms
-from generate_series(0, 3) as priority (lane)
-left join lateral (
-  (select i.available_at as at from sluice.work_items i
-   where i.queue_id = :queue and i.lane = priority.lane and i.available_at <= now() and i.line is null
-     and not coalesce(i.lease_id = any (:held::uuid[]), false)
-   order by i.available_at limit 1)
-  union all
-  (select i.available_at as at from sluice.work_items i
-   where i.queue_id = :queue and i.lane = priority.lane and i.available_at > now() and i.line is null
-   order by i.available_at limit 1)
-) due on true;
+from unnest(:queues::bigint[]) as wanted (id)
+cross join lateral (
+  select bool_or(due.at <= now()) as are_due, min(due.at) filter (where due.at > now()) as next_at
+  from generate_series(0, 3) as priority (lane)
+  left join lateral (
+    (select i.available_at as at from sluice.work_items i
+     where i.queue_id = wanted.id and i.lane = priority.lane and i.available_at <= now() and i.line is null
+       and not coalesce(i.lease_id = any (:held::uuid[]), false)
+     order by i.available_at limit 1)
+    union all
+    (select i.available_at as at from sluice.work_items i
+     where i.queue_id = wanted.id and i.lane = priority.lane and i.available_at > now() and i.line is null
+     order by i.available_at limit 1)
+  ) due on true
+) one;
 
 -- name: cancel-waiting
 -- Deletes an item that no engine holds.
