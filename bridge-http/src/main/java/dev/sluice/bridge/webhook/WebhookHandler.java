@@ -1,5 +1,6 @@
 package dev.sluice.bridge.webhook;
 
+import dev.sluice.work.AsyncHandler;
 import dev.sluice.work.Context;
 import dev.sluice.work.Outcome;
 import dev.sluice.work.Work;
@@ -10,7 +11,7 @@ import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.Function;
 
 /** Delivers each work with a request of its own. Holds no thread while a request is in flight. */
-public final class WebhookHandler {
+public final class WebhookHandler implements AsyncHandler {
     /** How soon a work that waits for its target notices that the engine stops. */
     static final Duration GLANCE = Duration.ofSeconds(1);
 
@@ -39,6 +40,7 @@ public final class WebhookHandler {
     }
 
     /** Delivers a work. Does not block. If the result is cancelled, the request ends. */
+    @Override
     public CompletableFuture<Outcome> handle(Work work, Context context) {
         var outcome = new CompletableFuture<Outcome>();
         begin(work, context, outcome);

@@ -3,6 +3,7 @@ package dev.sluice.bridge.work;
 import dev.sluice.bridge.system.StartException;
 import dev.sluice.bridge.work.builtin.Builtin;
 import dev.sluice.bridge.work.builtin.BuiltinParts;
+import dev.sluice.work.AsyncHandler;
 import dev.sluice.work.BatchHandler;
 import dev.sluice.work.Batching;
 import dev.sluice.work.Handler;
@@ -71,6 +72,8 @@ final class Handlers implements AutoCloseable {
             Plugins.Made made = Objects.requireNonNull(byWorkType.get(config.workType()));
             if (made.handler() instanceof Handler handler) {
                 builder.handler(config.workType(), handler, made.settings());
+            } else if (made.handler() instanceof AsyncHandler handler) {
+                builder.asyncHandler(config.workType(), handler, made.settings());
             } else if (made.handler() instanceof BatchHandler handler) {
                 Batching batching = config.batching() == null ? HandlerConfig.USUAL_BATCHING : config.batching();
                 builder.batchHandler(config.workType(), handler, batching, made.settings());

@@ -59,6 +59,9 @@ final class TestContext implements Context {
     }
 
     @Override
+    public void onStop(Runnable action) {}
+
+    @Override
     public boolean isCancelled() {
         return false;
     }

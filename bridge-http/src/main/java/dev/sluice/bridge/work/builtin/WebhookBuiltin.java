@@ -7,7 +7,6 @@ import dev.sluice.bridge.webhook.WebhookBatchHandler;
 import dev.sluice.bridge.webhook.WebhookHandler;
 import dev.sluice.bridge.webhook.WebhookRules;
 import dev.sluice.bridge.webhook.WebhookTarget;
-import dev.sluice.work.Handler;
 import dev.sluice.work.HandlerSettings;
 import dev.sluice.work.Hooks;
 import dev.sluice.work.Work;
@@ -47,11 +46,9 @@ public record WebhookBuiltin(WebhookTarget target, boolean urlOfWork, List<Strin
             }
         };
         var observers = new Observers(new AttemptLog(), gone);
-        if (isBatch) {
-            return new WebhookBatchHandler(parts.sender(), target, rules, observers);
-        }
-        var handler = new WebhookHandler(parts.sender(), this::targetOf, rules, observers);
-        return (Handler) (work, context) -> handler.handle(work, context).get();
+        return isBatch
+                ? new WebhookBatchHandler(parts.sender(), target, rules, observers)
+                : new WebhookHandler(parts.sender(), this::targetOf, rules, observers);
     }
 
     private WebhookTarget targetOf(Work work) {
