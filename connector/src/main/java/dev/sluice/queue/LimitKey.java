@@ -99,8 +99,8 @@ public final class LimitKey {
     }
 
     /**
-     * Returns the message of a producer without the limit key that the name of its partition carries. Only Sluice
-     * gives messages limit keys.
+     * Returns the message of a producer without the limit key that the name of its partition carries. Only Sluice gives
+     * messages limit keys.
      */
     public static NewMessage ofProducer(NewMessage message) {
         String partition = message.partition();

@@ -96,7 +96,22 @@ class LimitKeyTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"Default", "order-1", "~low.07", "a@b/c", "~@x", "~low@a/b", "@", "~", "~@", "~normal@", "~@/x", "~@acme/", "~mine@acme"})
+    @ValueSource(
+            strings = {
+                "Default",
+                "order-1",
+                "~low.07",
+                "a@b/c",
+                "~@x",
+                "~low@a/b",
+                "@",
+                "~",
+                "~@",
+                "~normal@",
+                "~@/x",
+                "~@acme/",
+                "~mine@acme"
+            })
     void otherPartitionsHaveNoKey(String partition) {
         assertThat(LimitKey.nameOf(partition)).isNull();
         assertThat(LimitKey.keyOf(partition)).isNull();

@@ -130,8 +130,7 @@ final class HandlerParser {
             settings = settings(name, BuiltinSettings.settings(type.get()));
             batching = batching(name);
             builtin = BuiltinSettings.make(type.get(), beginning, config);
-            value(name, HandlerSettingsKeys.RETRY_ON)
-                    .ifPresent(named(name, HandlerSettingsKeys.RETRY_ON)::parse);
+            value(name, HandlerSettingsKeys.RETRY_ON).ifPresent(named(name, HandlerSettingsKeys.RETRY_ON)::parse);
         } catch (IllegalArgumentException e) {
             String problem = String.valueOf(e.getMessage());
             problems.accept(problem.startsWith("work.") ? problem : "handler " + name + ": " + problem);

@@ -275,8 +275,8 @@ final class HandlerSettingsKeys {
                         BreakerSettings.MAX_CALLS,
                         "How many runs there must be before the circuit breaker opens, at most `breaker.window`. If not"
                                 + " set and `breaker.window` is less, as many as that."),
-                (settings, calls) -> breaker(
-                        settings, breaker -> breaker.failures(breaker.failureRate(), breaker.window(), calls)));
+                (settings, calls) ->
+                        breaker(settings, breaker -> breaker.failures(breaker.failureRate(), breaker.window(), calls)));
     }
 
     static {

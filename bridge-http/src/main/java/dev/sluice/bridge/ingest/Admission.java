@@ -216,8 +216,7 @@ public final class Admission implements AutoCloseable {
     private List<NewMessage> ofProducers(List<NewMessage> messages) {
         for (NewMessage message : messages) {
             if (!LimitKey.ofProducer(message).partition().equals(message.partition())) {
-                return withLimitKeys(
-                        messages.stream().map(LimitKey::ofProducer).toList());
+                return withLimitKeys(messages.stream().map(LimitKey::ofProducer).toList());
             }
         }
         return withLimitKeys(messages);

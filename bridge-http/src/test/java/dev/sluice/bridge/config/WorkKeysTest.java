@@ -133,7 +133,8 @@ class WorkKeysTest {
     /** Returns the other keys without which a key has no effect. */
     private static Map<String, String> around(String key) {
         var keys = new HashMap<>(Map.of("work.handlers", "a", HANDLER + "type", "acme.A"));
-        if (key.startsWith("breaker.") && !Set.of("breaker.failure.rate", "breaker.threshold").contains(key)) {
+        if (key.startsWith("breaker.")
+                && !Set.of("breaker.failure.rate", "breaker.threshold").contains(key)) {
             keys.put(HANDLER + "breaker.failure.rate", "10");
         }
         if (key.equals("breaker.slow.rate")) {
@@ -191,7 +192,8 @@ class WorkKeysTest {
     void everyMethodOfTheBuilderHasAKeyThatCallsIt() throws Exception {
         var methods = new TreeSet<String>();
         for (Method method : WorkBuffer.Builder.class.getDeclaredMethods()) {
-            if (Modifier.isPublic(method.getModifiers()) && method.getReturnType().equals(WorkBuffer.Builder.class)) {
+            if (Modifier.isPublic(method.getModifiers())
+                    && method.getReturnType().equals(WorkBuffer.Builder.class)) {
                 methods.add(method.getName());
             }
         }

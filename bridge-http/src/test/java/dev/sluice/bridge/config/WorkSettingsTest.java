@@ -242,8 +242,7 @@ class WorkSettingsTest {
                 .containsExactly(
                         new ErrorRules.Retry(
                                 "acme.Busy", RetryPolicy.ofWaits(Duration.ofSeconds(5), Duration.ofMinutes(1))),
-                        new ErrorRules.Retry(
-                                "java.io.IOException", RetryPolicy.ofWaits(Duration.ofSeconds(10))));
+                        new ErrorRules.Retry("java.io.IOException", RetryPolicy.ofWaits(Duration.ofSeconds(10))));
     }
 
     @Test

@@ -338,7 +338,8 @@ class PluginsTest {
                         "acme.Echo",
                         HANDLER.formatted("1"),
                         "acme.Refused",
-                        "package acme; @SuppressWarnings(\"serial\") public class Refused extends RuntimeException {}"));
+                        "package acme; @SuppressWarnings(\"serial\")"
+                                + " public class Refused extends RuntimeException {}"));
         var plugins = new Plugins(directory, true);
         HandlerSettings breaker = HandlerSettings.DEFAULT.breaker(BreakerSettings.DEFAULT);
         RetryPolicy slowly = RetryPolicy.ofWaits(Duration.ofSeconds(7));
@@ -346,11 +347,21 @@ class PluginsTest {
                 List.of(new ErrorRules.Retry("java.io.IOException", slowly)),
                 List.of("acme.Refused", "java.lang.IllegalStateException"));
         HandlerSettings settings = plugins.make(new HandlerConfig(
-                        "orders", "orders", "acme.Echo", breaker, null, List.of("acme.Refused"), Map.of(), errors, null))
+                        "orders",
+                        "orders",
+                        "acme.Echo",
+                        breaker,
+                        null,
+                        List.of("acme.Refused"),
+                        Map.of(),
+                        errors,
+                        null))
                 .settings();
-        assertThat(settings.retry().after(new UncheckedIOException(new IOException()))).isEqualTo(slowly);
+        assertThat(settings.retry().after(new UncheckedIOException(new IOException())))
+                .isEqualTo(slowly);
         BreakerSettings made = Objects.requireNonNull(settings.breaker());
-        assertThat(made.ignored()).extracting(Class::getName)
+        assertThat(made.ignored())
+                .extracting(Class::getName)
                 .containsExactlyInAnyOrder("acme.Refused", "java.lang.IllegalStateException");
         assertThat(problem(new HandlerConfig(
                         "orders",
@@ -360,7 +371,8 @@ class PluginsTest {
                         null,
                         List.of(),
                         Map.of(),
-                        new ErrorRules(List.of(), List.of("acme.Nothing")), null)))
+                        new ErrorRules(List.of(), List.of("acme.Nothing")),
+                        null)))
                 .startsWith("work.handlers.orders.breaker.ignore has acme.Nothing, which is no error of the JDK or of");
     }
 

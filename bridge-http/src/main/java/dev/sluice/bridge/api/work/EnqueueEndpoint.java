@@ -43,8 +43,8 @@ final class EnqueueEndpoint {
      * {@code POST /api/v1/work} with a work, or with {@code {"works": […]}}: stores all of them, or none. Answers 201
      * with {@code {"id": "…", "type": "welcome-mail", "duplicate": false, "finished": false, "result": null,
      * "replaced": null}}, or with {@code {"works": [{…}, …]}} in the same order; 200 if every work was there already.
-     * {@code replaced} is the work that a debounce or a conflation has dropped. 422 if a work with the same
-     * idempotency key has another payload, 429 if too many works of a type wait.
+     * {@code replaced} is the work that a debounce or a conflation has dropped. 422 if a work with the same idempotency
+     * key has another payload, 429 if too many works of a type wait.
      */
     private CompletableFuture<Answer> enqueue(Request request) throws IOException {
         String producer = Guard.subjectOf(request);

@@ -82,7 +82,9 @@ class EnqueueRouteTest extends WorkFixture {
         JsonNode first = answer(bridge.post(PATH, body.formatted(1)), 201);
         assertThat(work(first.get("id").textValue()).get("key").textValue()).isEqualTo("c");
         JsonNode second = answer(bridge.post(PATH, body.formatted(2)), 201);
-        assertThat(second.get("replaced").isNull()).as("the first one waits in its queue").isTrue();
+        assertThat(second.get("replaced").isNull())
+                .as("the first one waits in its queue")
+                .isTrue();
         JsonNode third = answer(bridge.post(PATH, body.formatted(3)), 201);
         assertThat(third.get("replaced")).isEqualTo(second.get("id"));
     }
@@ -196,7 +198,8 @@ class EnqueueRouteTest extends WorkFixture {
                         + "|debounce.quiet must be an ISO 8601 duration like PT5M",
                 "{\"type\":\"a\",\"debounce\":{\"key\":\"d\",\"quiet\":\"PT2S\",\"longest\":\"PT1S\"}}"
                         + "|quiet must be 0 or more and at most longest",
-                "{\"type\":\"a\",\"conflate\":\"c\",\"runAt\":\"PT5M\"}|a debounce key or a conflation key must have no runAt",
+                "{\"type\":\"a\",\"conflate\":\"c\",\"runAt\":\"PT5M\"}"
+                        + "|a debounce key or a conflation key must have no runAt",
                 "{\"type\":\"a\",\"conflate\":\"c\",\"debounce\":{\"key\":\"d\",\"quiet\":\"PT1S\",\"longest\":"
                         + "\"PT1S\"}}|debounce and conflate exclude each other",
                 "{\"type\":\"a\",\"metadata\":[]}|metadata must be an object of strings",

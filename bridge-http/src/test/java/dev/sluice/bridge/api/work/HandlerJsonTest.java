@@ -39,24 +39,25 @@ class HandlerJsonTest {
                 .idempotencyWindow(Duration.ofHours(1))
                 .limitKey("/tenant")
                 .limit(Limit.ofConcurrency(50))
-                .limitOfEachKey(Limit.ofRate(10, Duration.ofSeconds(2)).burst(20).weight(3))
+                .limitOfEachKey(
+                        Limit.ofRate(10, Duration.ofSeconds(2)).burst(20).weight(3))
                 .breaker(BreakerSettings.DEFAULT
                         .failures(40, 50, 10)
                         .slow(60, Duration.ofSeconds(9))
                         .openFor(Duration.ofSeconds(8))
                         .halfOpenCalls(2)
                         .ignoring(IOException.class)));
-        assertThat(handler.toString())
-                .isEqualTo("{\"concurrency\":3,\"timeoutMs\":4000,\"maxAttempts\":3,\"retry\":{\"backoffMs\":0,"
-                        + "\"backoffMaxMs\":3600000,\"jitter\":0.5,\"waitsMs\":[0,1500],\"rules\":["
-                        + "{\"error\":\"java.lang.IllegalStateException\",\"maxAttempts\":1,\"waitsMs\":[]},"
-                        + "{\"error\":\"java.io.IOException\",\"maxAttempts\":2,\"waitsMs\":[7000]}]},"
-                        + "\"maxCrashes\":6,\"deferRetries\":true,\"maxAgeMs\":60000,\"keepResults\":true,"
-                        + "\"idempotencyWindowMs\":3600000,\"limits\":{\"key\":\"/tenant\",\"type\":{\"concurrency\":50,"
-                        + "\"rate\":0,\"periodMs\":1000,\"burst\":0,\"weight\":1},\"eachKey\":{\"concurrency\":0,\"rate\":10,"
-                        + "\"periodMs\":2000,\"burst\":20,\"weight\":3}},\"breaker\":{\"failureRate\":40,\"window\":50,"
-                        + "\"minimumCalls\":10,\"slowRate\":60,\"slowerThanMs\":9000,\"openMs\":8000,\"halfOpenCalls\":2,"
-                        + "\"ignored\":[\"java.io.IOException\"]}}");
+        assertThat(handler.toString().replace('"', '\''))
+                .isEqualTo("{'concurrency':3,'timeoutMs':4000,'maxAttempts':3,"
+                        + "'retry':{'backoffMs':0,'backoffMaxMs':3600000,'jitter':0.5,'waitsMs':[0,1500],'rules':["
+                        + "{'error':'java.lang.IllegalStateException','maxAttempts':1,'waitsMs':[]},"
+                        + "{'error':'java.io.IOException','maxAttempts':2,'waitsMs':[7000]}]},"
+                        + "'maxCrashes':6,'deferRetries':true,'maxAgeMs':60000,'keepResults':true,"
+                        + "'idempotencyWindowMs':3600000,'limits':{'key':'/tenant',"
+                        + "'type':{'concurrency':50,'rate':0,'periodMs':1000,'burst':0,'weight':1},"
+                        + "'eachKey':{'concurrency':0,'rate':10,'periodMs':2000,'burst':20,'weight':3}},"
+                        + "'breaker':{'failureRate':40,'window':50,'minimumCalls':10,'slowRate':60,"
+                        + "'slowerThanMs':9000,'openMs':8000,'halfOpenCalls':2,'ignored':['java.io.IOException']}}");
     }
 
     @Test
@@ -70,7 +71,8 @@ class HandlerJsonTest {
     /** A setting that is added needs a field. */
     @Test
     void theFieldsAreAsManyAsTheSettings() {
-        JsonNode handler = shown(HandlerSettings.DEFAULT.breaker(BreakerSettings.DEFAULT).limit(Limit.ofConcurrency(1)));
+        JsonNode handler =
+                shown(HandlerSettings.DEFAULT.breaker(BreakerSettings.DEFAULT).limit(Limit.ofConcurrency(1)));
         assertThat(handler).hasSize(HandlerSettings.class.getRecordComponents().length + 1);
         assertThat(handler.get("retry")).hasSize(RetryPolicy.class.getRecordComponents().length - 1);
         assertThat(handler.get("breaker")).hasSize(BreakerSettings.class.getRecordComponents().length);

@@ -31,8 +31,8 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
-import java.util.function.LongSupplier;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.LongSupplier;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -124,7 +124,14 @@ final class Claims {
             return claim(type, state, permits, (connection, ids) -> {
                 LimitedClaims.Found found = limited.find(connection, type, state, limit, items, messages);
                 addClaims(connection, found.taken(), found.names(), ids);
-                return new Rows(found.items(), found.taken(), found.names(), found.leftItems(), false, found.next(), found.ended());
+                return new Rows(
+                        found.items(),
+                        found.taken(),
+                        found.names(),
+                        found.leftItems(),
+                        false,
+                        found.next(),
+                        found.ended());
             });
         }
         return claim(type, state, permits, (connection, ids) -> {

@@ -151,7 +151,8 @@ class AdminTest extends WorkFixture {
                 .hasSize(451)
                 .extracting(WorkSummary::id)
                 .endsWith(last);
-        assertThat(all(work, new Filter(null, Set.of(WorkState.WAITING)), 1_000)).hasSize(452);
+        assertThat(all(work, new Filter(null, Set.of(WorkState.WAITING)), 1_000))
+                .hasSize(452);
     }
 
     @Test
