@@ -94,7 +94,16 @@ class WorkKeysTest {
 
     /** What the service gives the builder itself, by other keys or as objects. */
     private static final Set<String> OF_PROGRAMS =
-            Set.of("schema", "applySchema", "cipher", "handler", "batchHandler", "listener", "meter", "wakeUps");
+            Set.of(
+            "schema",
+            "applySchema",
+            "cipher",
+            "handler",
+            "asyncHandler",
+            "batchHandler",
+            "listener",
+            "meter",
+            "wakeUps");
 
     /** Keys of the service around the engine. */
     private static final Set<String> OF_SERVICE =
