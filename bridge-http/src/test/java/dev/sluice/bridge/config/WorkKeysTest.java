@@ -93,8 +93,7 @@ class WorkKeysTest {
             Map.entry("lanes", "work.lanes"));
 
     /** What the service gives the builder itself, by other keys or as objects. */
-    private static final Set<String> OF_PROGRAMS =
-            Set.of(
+    private static final Set<String> OF_PROGRAMS = Set.of(
             "schema",
             "applySchema",
             "cipher",

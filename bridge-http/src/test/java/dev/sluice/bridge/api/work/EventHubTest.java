@@ -11,8 +11,10 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
+import java.util.Queue;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Semaphore;
 import java.util.stream.IntStream;
@@ -26,7 +28,7 @@ class EventHubTest {
     private static final int ROOM = 4;
 
     private final TestPostgres postgres = TestPostgres.empty();
-    private final StringBuffer written = new StringBuffer();
+    private final Queue<String> written = new ConcurrentLinkedQueue<>();
     private final EventHub hub = new EventHub(new EventHub.Limits(10, 1_000));
 
     @AfterEach
@@ -43,10 +45,14 @@ class EventHubTest {
                         throw new UnsupportedOperationException(method.toString());
                     }
                     mayWrite.acquire();
-                    written.append(StandardCharsets.UTF_8.decode((ByteBuffer) arguments[1]));
+                    written.add(StandardCharsets.UTF_8.decode((ByteBuffer) arguments[1]).toString());
                     ((Callback) arguments[2]).succeeded();
                     return null;
                 });
+    }
+
+    private String written() {
+        return String.join("", written);
     }
 
     private static List<Work> works(int count) {
@@ -68,10 +74,10 @@ class EventHubTest {
             for (int i = 0; i < 20; i++) {
                 work.enqueue(works(1));
                 int soFar = i + 1;
-                await().until(() -> written.toString().split("event: enqueued", -1).length - 1 == soFar);
+                await().until(() -> written().split("event: enqueued", -1).length - 1 == soFar);
             }
             assertThat(work.droppedEvents()).as("of the listener that hangs").isPositive();
-            assertThat(written).doesNotContain("event: dropped");
+            assertThat(written()).doesNotContain("event: dropped");
             hangs.countDown();
             stream.close();
             ended.join();
@@ -91,7 +97,7 @@ class EventHubTest {
             await().until(() -> work.droppedEvents() > 0);
             mayWrite.release(1_000_000);
             work.enqueue(works(1)); // A drop is noticed with the next event.
-            await().until(() -> written.toString().contains("{\"dropped\":null,\"reason\":\"busy\"}"));
+            await().until(() -> written().contains("{\"dropped\":null,\"reason\":\"busy\"}"));
             stream.close();
             ended.join();
         }
