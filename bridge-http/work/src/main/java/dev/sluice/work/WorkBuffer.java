@@ -141,7 +141,7 @@ public final class WorkBuffer extends WorkBufferTypes implements AutoCloseable {
      *
      * @return removes the listener, and counts what it misses
      */
-    public Listening listen(WorkListener listener) {
+    public WorkListener.Listening listen(WorkListener listener) {
         return operations.listen(listener);
     }
 

@@ -9,4 +9,14 @@ package dev.sluice.work;
 public interface WorkListener {
     /** Gets an event. */
     void on(WorkEvent event) throws Exception;
+
+    /** A listener that was added to a buffer that runs. */
+    interface Listening extends AutoCloseable {
+        /** Returns how many events this listener has missed because it was slower than the works. */
+        long dropped();
+
+        /** Removes the listener. It may still get an event that it is being handed. */
+        @Override
+        void close();
+    }
 }

@@ -1,7 +1,6 @@
 package dev.sluice.work.engine;
 
 import dev.sluice.work.BreakerState;
-import dev.sluice.work.Listening;
 import dev.sluice.work.WorkEvent;
 import dev.sluice.work.WorkEvent.Kind;
 import dev.sluice.work.WorkListener;
@@ -116,11 +115,11 @@ final class Events {
      *
      * @return removes the listener, and counts what it misses
      */
-    Listening add(WorkListener listener) {
+    WorkListener.Listening add(WorkListener listener) {
         var outlet = new Outlet(listener, capacity);
         outlet.thread.start();
         outlets.add(outlet);
-        return new Listening() {
+        return new WorkListener.Listening() {
             @Override
             public long dropped() {
                 return outlet.missed.sum();

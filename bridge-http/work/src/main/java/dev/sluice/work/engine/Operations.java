@@ -12,7 +12,6 @@ import dev.sluice.work.Enqueued;
 import dev.sluice.work.HandlerSettings;
 import dev.sluice.work.Hooks;
 import dev.sluice.work.Limit;
-import dev.sluice.work.Listening;
 import dev.sluice.work.Work;
 import dev.sluice.work.WorkAdmin;
 import dev.sluice.work.WorkEvent;
@@ -379,7 +378,7 @@ public final class Operations {
     }
 
     /** Adds a listener. */
-    public Listening listen(WorkListener listener) {
+    public WorkListener.Listening listen(WorkListener listener) {
         return events.add(listener);
     }
 
