@@ -11,6 +11,7 @@ import dev.sluice.bridge.webhook.WebhookRules;
 import dev.sluice.bridge.webhook.WebhookTarget;
 import dev.sluice.bridge.work.builtin.Builtin;
 import dev.sluice.bridge.work.builtin.LogBuiltin;
+import dev.sluice.bridge.work.builtin.QueueBuiltin;
 import dev.sluice.bridge.work.builtin.WebhookBuiltin;
 import dev.sluice.work.HandlerSettings;
 import java.time.Duration;
@@ -76,6 +77,11 @@ final class BuiltinSettings {
             0,
             (long) YEAR_HOURS * HOUR_MS,
             "`webhook`: the longest time in ms for which a `Retry-After` of the target counts.");
+    static final Key<Optional<String>> QUEUE =
+            GROUP.optional("config.queue", "`queue`: the queue to which works are forwarded. It must be set.");
+    static final Key<Optional<String>> PARTITION = GROUP.optional(
+            "config.partition",
+            "`queue`: the partition of the messages. If it is not set, it is the key of the work, or `Default`.");
     static final Key<String> LEVEL =
             GROUP.choice("config.level", "info", List.of("debug", "info", "warn"), "`log`: the level of the lines.");
     static final Key<Integer> MAX_CHARACTERS = GROUP.integer(
@@ -88,6 +94,7 @@ final class BuiltinSettings {
     private static final Map<String, Kind> KINDS = Map.of(
             "webhook", new Kind(OF_WEBHOOKS, true, WebhookRules.SETTINGS, BuiltinSettings::webhook),
             "http", new Kind(OF_WEBHOOKS, true, WebhookRules.SETTINGS, BuiltinSettings::webhook),
+            "queue", new Kind(List.of(QUEUE, PARTITION), false, HandlerSettings.DEFAULT, BuiltinSettings::queue),
             "log", new Kind(List.of(LEVEL, MAX_CHARACTERS), false, HandlerSettings.DEFAULT, BuiltinSettings::log));
 
     /**
@@ -157,6 +164,17 @@ final class BuiltinSettings {
 
     private static Builtin log(Given given) {
         return new LogBuiltin(Level.valueOf(given.get(LEVEL).toUpperCase(Locale.ROOT)), given.get(MAX_CHARACTERS));
+    }
+
+    private static Builtin queue(Given given) {
+        String queue = given.get(QUEUE)
+                .orElseThrow(() -> new IllegalArgumentException(
+                        given.beginning() + QUEUE.name() + " must be set: the queue to which works are forwarded"));
+        try {
+            return new QueueBuiltin(queue, given.get(PARTITION).orElse(null));
+        } catch (IllegalArgumentException e) {
+            throw new IllegalArgumentException(given.beginning() + HandlerSettingsKeys.CONFIG + e.getMessage(), e);
+        }
     }
 
     private static Builtin webhook(Given given) {

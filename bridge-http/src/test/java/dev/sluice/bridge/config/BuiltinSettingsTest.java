@@ -11,6 +11,7 @@ import dev.sluice.bridge.webhook.WebhookRules;
 import dev.sluice.bridge.webhook.WebhookTarget;
 import dev.sluice.bridge.work.HandlerConfig;
 import dev.sluice.bridge.work.builtin.LogBuiltin;
+import dev.sluice.bridge.work.builtin.QueueBuiltin;
 import dev.sluice.bridge.work.builtin.WebhookBuiltin;
 import java.time.Duration;
 import java.util.HashMap;
@@ -80,6 +81,16 @@ class BuiltinSettingsTest {
         HandlerConfig other = handler("type", "http", "retry.waits", "1s", "concurrency", "7");
         assertThat(other.settings().retry().maxAttempts()).isEqualTo(2);
         assertThat(other.settings().concurrency()).isEqualTo(7);
+    }
+
+    @Test
+    void aQueueIsForwardedToAnother() throws ConfigException {
+        assertThat(handler("type", "queue", "config.queue", "b").builtin()).isEqualTo(new QueueBuiltin("b", null));
+        assertThat(handler("type", "queue", "config.queue", "b", "config.partition", "p")
+                        .builtin())
+                .isEqualTo(new QueueBuiltin("b", "p"));
+        assertThat(problems(settings("type", "queue")))
+                .containsExactly("work.handlers.a.config.queue must be set: the queue to which works are forwarded");
     }
 
     @Test

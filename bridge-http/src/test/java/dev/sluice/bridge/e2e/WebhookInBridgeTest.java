@@ -4,6 +4,7 @@ import static dev.sluice.bridge.outbound.FaultyTarget.answer;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.standardwebhooks.Webhook;
 import dev.sluice.bridge.RunningBridge;
 import dev.sluice.bridge.outbound.FaultyTarget;
@@ -146,6 +147,25 @@ class WebhookInBridgeTest {
                     .isEqualTo(200);
             await().atMost(PATIENCE).until(() -> target.requests().size() == 2);
             assertThat(target.requests().get(1).body()).isEqualTo("2");
+        }
+    }
+
+    @Test
+    void aQueueIsForwardedWithTheHeadersAndTheOrderOfEachKey() throws Exception {
+        try (RunningBridge bridge = start(
+                "work.handlers", "orders,calls,audit,copy",
+                "work.handlers.copy.type", "queue",
+                "work.handlers.copy.config.queue", "copies")) {
+            push(
+                    bridge,
+                    "{\"queue\":\"work.copy\",\"partition\":\"k\",\"payload\":{\"n\": 1.0},"
+                            + "\"headers\":{\"x-a\":\"b\"}}");
+            JsonNode messages =
+                    bridge.pop("copies?batch=10&wait=true&timeout=30000").path("messages");
+            assertThat(messages).hasSize(1);
+            assertThat(messages.get(0).path("data").path("n").asDouble()).isEqualTo(1.0);
+            assertThat(messages.get(0).path("partition").asText()).isEqualTo("k");
+            assertThat(messages.get(0).path("headers").path("x-a").asText()).isEqualTo("b");
         }
     }
 
