@@ -45,8 +45,9 @@ public record Callbacks(@Nullable String replyTo, @Nullable String failTo) {
         if (!target.contains("://")) {
             NewMessage.checkName(name, target);
         } else if (!isUrl(target) || target.length() > MAX_URL_LENGTH || !hasHost(target)) {
-            throw new IllegalArgumentException(name + " must be the name of a queue, or an http or https URL of at most "
-                    + MAX_URL_LENGTH + " characters, was " + target);
+            throw new IllegalArgumentException(
+                    name + " must be the name of a queue, or an http or https URL of at most " + MAX_URL_LENGTH
+                            + " characters, was " + target);
         }
     }
 

@@ -87,7 +87,8 @@ public record Work(
 
     /** Returns a work with normal priority and nothing else set. */
     public static Work of(String type, byte[] json) {
-        return new Work(type, json, PriorityLane.NORMAL, null, null, null, null, null, null, null, Map.of(), Callbacks.NONE);
+        return new Work(
+                type, json, PriorityLane.NORMAL, null, null, null, null, null, null, null, Map.of(), Callbacks.NONE);
     }
 
     /** Returns the payload as a text. */
@@ -98,13 +99,35 @@ public record Work(
     /** Sets the priority. With a key, it raises the works of the key that wait before this one too. */
     public Work priority(PriorityLane value) {
         return new Work(
-                type, payload, value, key, limitKey, idempotencyKey, runAt, delay, deadline, coalescing, metadata, callbacks);
+                type,
+                payload,
+                value,
+                key,
+                limitKey,
+                idempotencyKey,
+                runAt,
+                delay,
+                deadline,
+                coalescing,
+                metadata,
+                callbacks);
     }
 
     /** Sets the key. */
     public Work key(@Nullable String value) {
         return new Work(
-                type, payload, priority, value, limitKey, idempotencyKey, runAt, delay, deadline, coalescing, metadata, callbacks);
+                type,
+                payload,
+                priority,
+                value,
+                limitKey,
+                idempotencyKey,
+                runAt,
+                delay,
+                deadline,
+                coalescing,
+                metadata,
+                callbacks);
     }
 
     /**
@@ -114,24 +137,58 @@ public record Work(
      */
     public Work limitKey(@Nullable String value) {
         return new Work(
-                type, payload, priority, key, value, idempotencyKey, runAt, delay, deadline, coalescing, metadata, callbacks);
+                type,
+                payload,
+                priority,
+                key,
+                value,
+                idempotencyKey,
+                runAt,
+                delay,
+                deadline,
+                coalescing,
+                metadata,
+                callbacks);
     }
 
     /** Sets the idempotency key. */
     public Work idempotencyKey(@Nullable String value) {
-        return new Work(type, payload, priority, key, limitKey, value, runAt, delay, deadline, coalescing, metadata, callbacks);
+        return new Work(
+                type, payload, priority, key, limitKey, value, runAt, delay, deadline, coalescing, metadata, callbacks);
     }
 
     /** Sets when the work is due. */
     public Work runAt(@Nullable Instant value) {
         return new Work(
-                type, payload, priority, key, limitKey, idempotencyKey, value, delay, deadline, coalescing, metadata, callbacks);
+                type,
+                payload,
+                priority,
+                key,
+                limitKey,
+                idempotencyKey,
+                value,
+                delay,
+                deadline,
+                coalescing,
+                metadata,
+                callbacks);
     }
 
     /** Sets how long the work waits before it is due. */
     public Work delay(@Nullable Duration value) {
         return new Work(
-                type, payload, priority, key, limitKey, idempotencyKey, runAt, value, deadline, coalescing, metadata, callbacks);
+                type,
+                payload,
+                priority,
+                key,
+                limitKey,
+                idempotencyKey,
+                runAt,
+                value,
+                deadline,
+                coalescing,
+                metadata,
+                callbacks);
     }
 
     /**
@@ -160,13 +217,35 @@ public record Work(
 
     private Work coalesce(Coalescing value) {
         return new Work(
-                type, payload, priority, key, limitKey, idempotencyKey, runAt, delay, deadline, value, metadata, callbacks);
+                type,
+                payload,
+                priority,
+                key,
+                limitKey,
+                idempotencyKey,
+                runAt,
+                delay,
+                deadline,
+                value,
+                metadata,
+                callbacks);
     }
 
     /** Sets when it is too late to run the work. */
     public Work deadline(@Nullable Instant value) {
         return new Work(
-                type, payload, priority, key, limitKey, idempotencyKey, runAt, delay, value, coalescing, metadata, callbacks);
+                type,
+                payload,
+                priority,
+                key,
+                limitKey,
+                idempotencyKey,
+                runAt,
+                delay,
+                value,
+                coalescing,
+                metadata,
+                callbacks);
     }
 
     /** Adds a text that travels with the work. */
@@ -174,7 +253,18 @@ public record Work(
         var all = new LinkedHashMap<>(metadata);
         all.put(name, value);
         return new Work(
-                type, payload, priority, key, limitKey, idempotencyKey, runAt, delay, deadline, coalescing, all, callbacks);
+                type,
+                payload,
+                priority,
+                key,
+                limitKey,
+                idempotencyKey,
+                runAt,
+                delay,
+                deadline,
+                coalescing,
+                all,
+                callbacks);
     }
 
     /**

@@ -56,8 +56,10 @@ public record CallbackMessage(
         members.put("idempotencyKey", quoted(work.idempotencyKey()));
         members.put("metadata", JsonText.object(work.metadata()));
         var json = new StringBuilder();
-        members.forEach((name, value) ->
-                json.append(json.isEmpty() ? '{' : ',').append(JsonText.quoted(name)).append(':').append(value));
+        members.forEach((name, value) -> json.append(json.isEmpty() ? '{' : ',')
+                .append(JsonText.quoted(name))
+                .append(':')
+                .append(value));
         return json.append('}').toString();
     }
 

@@ -257,8 +257,8 @@ final class Begun implements Run {
         String text = message.headers().get(DEADLINE_HEADER);
         try {
             return text == null ? null : Instant.parse(text);
-        } catch (DateTimeParseException e) {
-            return null; // Not one of ours.
+        } catch (DateTimeParseException e) { // Not one of ours.
+            return null;
         }
     }
 

@@ -468,13 +468,15 @@ final class Enqueuer {
             if (more) {
                 written.accept(
                         moved.works().stream().map(NewMessage::queue).collect(Collectors.toSet()), writer.session());
-                moved.works().stream().filter(each -> Types.isQueue(each.queue())).forEach(each -> {
-                    UUID replaced = moved.replaced().get(each.id());
-                    tellEnqueued(
-                            Types.ofQueue(each.queue()),
-                            new WorkId(each.id()),
-                            replaced == null ? null : new WorkId(replaced));
-                });
+                moved.works().stream()
+                        .filter(each -> Types.isQueue(each.queue()))
+                        .forEach(each -> {
+                            UUID replaced = moved.replaced().get(each.id());
+                            tellEnqueued(
+                                    Types.ofQueue(each.queue()),
+                                    new WorkId(each.id()),
+                                    replaced == null ? null : new WorkId(replaced));
+                        });
                 scheduled.run();
             }
         }

@@ -131,8 +131,7 @@ final class Onward {
 
     private NewMessage message(
             String queue, String partition, String transactionId, String json, Map<String, String> headers) {
-        return NewMessage.builder(
-                        ids.next(), queue, partition, transactionId, json.getBytes(StandardCharsets.UTF_8))
+        return NewMessage.builder(ids.next(), queue, partition, transactionId, json.getBytes(StandardCharsets.UTF_8))
                 .headers(headers.isEmpty() ? MessageHeaders.NONE : MessageHeaders.ofStored(JsonText.object(headers)))
                 .build();
     }

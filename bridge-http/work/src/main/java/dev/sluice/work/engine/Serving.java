@@ -83,7 +83,8 @@ final class Serving {
     }
 
     private static long queueId(HandledType type) {
-        return Objects.requireNonNull(type.state(), "a type that is open was loaded").queueId();
+        return Objects.requireNonNull(type.state(), "a type that is open was loaded")
+                .queueId();
     }
 
     /**

@@ -63,8 +63,7 @@ final class Settlement {
      */
     private record Doubtful(Settled settled, OutcomeUnknownException unknown) {}
 
-    Settlement(
-            Tables tables, EngineSettings settings, UUID owner, Reports reports, Runner runner, Onward onward) {
+    Settlement(Tables tables, EngineSettings settings, UUID owner, Reports reports, Runner runner, Onward onward) {
         this.tables = tables;
         this.settings = settings;
         this.owner = owner;
@@ -181,7 +180,8 @@ final class Settlement {
 
     private Settled settle(List<Ended> ended) {
         Onward.Messages first = onward.of(ended);
-        List<Ended> batch = ended.stream().map(each -> unlessRefused(each, first)).toList();
+        List<Ended> batch =
+                ended.stream().map(each -> unlessRefused(each, first)).toList();
         Onward.Messages messages = first.refused().isEmpty() ? first : onward.of(batch);
         var attempt = new AtomicReference<Settled>();
         try {

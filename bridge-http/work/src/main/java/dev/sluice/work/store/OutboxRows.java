@@ -46,8 +46,7 @@ public final class OutboxRows {
      *
      * @param lane the lane of its partition; null: that of the priority of its queue
      */
-    public void add(
-            Connection connection, NewMessage message, @Nullable PriorityLane lane, @Nullable Replaces replaces)
+    public void add(Connection connection, NewMessage message, @Nullable PriorityLane lane, @Nullable Replaces replaces)
             throws SQLException {
         Duration delay = message.delay();
         statements

@@ -57,7 +57,8 @@ class CallbackTest extends WorkFixture {
                 .handler(
                         "fails",
                         (each, context) -> {
-                            seen.add(each.callbacks().replyTo() + " " + each.callbacks().failTo());
+                            seen.add(each.callbacks().replyTo() + " "
+                                    + each.callbacks().failTo());
                             return fails.get() ? Outcome.retry(Duration.ZERO, "no") : Outcome.done("1");
                         },
                         HandlerSettings.DEFAULT.retry(RetryPolicy.ofWaits(Duration.ZERO))));
@@ -73,7 +74,9 @@ class CallbackTest extends WorkFixture {
         untilRows(
                 payloads("answers"),
                 failure.replace("dead_lettered", "completed")
-                        .replace("\"attempts\":2,\"reason\":\"failed 2 times: Retry: no\"", "\"attempts\":1,\"result\":1"));
+                        .replace(
+                                "\"attempts\":2,\"reason\":\"failed 2 times: Retry: no\"",
+                                "\"attempts\":1,\"result\":1"));
         assertThat(seen).hasSize(5).containsOnly("answers failures");
     }
 
@@ -81,7 +84,8 @@ class CallbackTest extends WorkFixture {
     void aUrlIsToldByAWorkOfTypeWebhook() throws Exception {
         var calls = new CopyOnWriteArrayList<String>();
         WorkBuffer work = start(builder().handler("sum", (each, context) -> Outcome.done("3")));
-        WorkId id = work.enqueue(Work.of("sum", "1").replyTo("https://example.org/done?a=b")).id();
+        WorkId id = work.enqueue(Work.of("sum", "1").replyTo("https://example.org/done?a=b"))
+                .id();
         untilNothingIsLeft();
         until(() -> work.waiting("webhook") == 1); // Nobody handles it yet.
         work.add(
@@ -122,8 +126,10 @@ class CallbackTest extends WorkFixture {
                         },
                         ONCE));
         WorkId runs = work.enqueue(Work.of("runs", "1").failTo("failures")).id();
-        WorkId waits = work.enqueue(
-                        Work.of("runs", "2").delay(Duration.ofHours(1)).metadata("a", "b").failTo("failures"))
+        WorkId waits = work.enqueue(Work.of("runs", "2")
+                        .delay(Duration.ofHours(1))
+                        .metadata("a", "b")
+                        .failTo("failures"))
                 .id();
         began.await();
         assertThat(work.cancel("runs", waits)).isTrue();
@@ -149,7 +155,8 @@ class CallbackTest extends WorkFixture {
 
     @Test
     void targetsThatAreNoneAreRefused() {
-        for (String target : List.of("", "ftp://example.org/", "https://", "http:// x/", "https://a/" + "b".repeat(2_048))) {
+        for (String target :
+                List.of("", "ftp://example.org/", "https://", "http:// x/", "https://a/" + "b".repeat(2_048))) {
             assertThatThrownBy(() -> Work.of("sum", "1").replyTo(target))
                     .isInstanceOf(IllegalArgumentException.class)
                     .hasMessageContaining("replyTo");

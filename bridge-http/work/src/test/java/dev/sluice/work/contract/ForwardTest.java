@@ -29,10 +29,13 @@ class ForwardTest extends WorkFixture {
 
     @Test
     void messagesAreInTheirQueuesWhenTheWorkIsDone() throws Exception {
-        WorkBuffer work = start(builder().handler("orders", (each, context) -> Outcome.done()
-                .forward("invoices", "{\"order\":1}")
-                .forward("parcels", "customer-7", "{\"order\":1}")
-                .forward(new Outcome.Forward("parcels", "customer-7", "2", Map.of("a", "b")))));
+        WorkBuffer work = start(builder()
+                .handler(
+                        "orders",
+                        (each, context) -> Outcome.done()
+                                .forward("invoices", "{\"order\":1}")
+                                .forward("parcels", "customer-7", "{\"order\":1}")
+                                .forward(new Outcome.Forward("parcels", "customer-7", "2", Map.of("a", "b")))));
         WorkId id = work.enqueue(Work.of("orders", "1")).id();
         untilRows(messages("invoices"), "Default|" + id + ":0|{\"order\":1}|null");
         untilRows(
@@ -45,8 +48,8 @@ class ForwardTest extends WorkFixture {
 
     @Test
     void theWorksOfAKeyForwardInTheirOrder() throws Exception {
-        WorkBuffer work = start(builder().handler("steps", (each, context) -> Outcome.done()
-                .forward("out", "one", each.payloadText())));
+        WorkBuffer work = start(builder()
+                .handler("steps", (each, context) -> Outcome.done().forward("out", "one", each.payloadText())));
         work.enqueue(IntStream.range(0, 50)
                 .mapToObj(i -> Work.of("steps", "" + i).key("k"))
                 .toList());
@@ -67,8 +70,11 @@ class ForwardTest extends WorkFixture {
                             attempts.set(context.attempt());
                             return Outcome.done().forward("work.full", "3");
                         },
-                        HandlerSettings.DEFAULT.retry(
-                                RetryPolicy.ofWaits(Duration.ofMillis(300), Duration.ofMillis(300), Duration.ofMillis(300), Duration.ofMillis(300)))));
+                        HandlerSettings.DEFAULT.retry(RetryPolicy.ofWaits(
+                                Duration.ofMillis(300),
+                                Duration.ofMillis(300),
+                                Duration.ofMillis(300),
+                                Duration.ofMillis(300)))));
         work.enqueue(List.of(Work.of("full", "1"), Work.of("full", "2")));
         work.enqueue(Work.of("from", "1"));
         untilRows("select errors like '%QueueFullException%' from sluice.work_items", "t");

@@ -29,20 +29,26 @@ class ManyTypesTest extends WorkFixture {
 
     /** Returns a proxy that counts statements, and hands those of a connection on as such proxies. */
     private <T> T counting(Class<T> type, Object of) {
-        return type.cast(Proxy.newProxyInstance(getClass().getClassLoader(), new Class<?>[] {type}, (proxy, method, args) -> {
-            if (PreparedStatement.class.isAssignableFrom(type) && method.getName().startsWith("execute")) {
-                statements.incrementAndGet();
-            }
-            try {
-                Object result = method.invoke(of, args);
-                if (result instanceof Connection && method.getName().equals("getConnection") && of instanceof DataSource) {
-                    return counting(Connection.class, result);
-                }
-                return method.getName().equals("prepareStatement") ? counting(PreparedStatement.class, result) : result;
-            } catch (InvocationTargetException e) {
-                throw e.getCause();
-            }
-        }));
+        return type.cast(Proxy.newProxyInstance(
+                getClass().getClassLoader(), new Class<?>[] {type}, (proxy, method, args) -> {
+                    if (PreparedStatement.class.isAssignableFrom(type)
+                            && method.getName().startsWith("execute")) {
+                        statements.incrementAndGet();
+                    }
+                    try {
+                        Object result = method.invoke(of, args);
+                        if (result instanceof Connection
+                                && method.getName().equals("getConnection")
+                                && of instanceof DataSource) {
+                            return counting(Connection.class, result);
+                        }
+                        return method.getName().equals("prepareStatement")
+                                ? counting(PreparedStatement.class, result)
+                                : result;
+                    } catch (InvocationTargetException e) {
+                        throw e.getCause();
+                    }
+                }));
     }
 
     @Test
