@@ -46,7 +46,13 @@ class EnqueueRouteTest extends WorkFixture {
     @Test
     void everyPropertyOfAWorkHasAField() {
         Map<String, List<String>> others =
-                Map.of("delay", List.of("runAt"), "coalescing", List.of("debounce", "conflate"));
+                Map.of(
+                        "delay",
+                        List.of("runAt"),
+                        "coalescing",
+                        List.of("debounce", "conflate"),
+                        "callbacks",
+                        List.of("replyTo", "failTo"));
         assertThat(Stream.of(Work.class.getRecordComponents())
                         .map(RecordComponent::getName)
                         .flatMap(name -> others.getOrDefault(name, List.of(name)).stream()))
@@ -60,6 +66,21 @@ class EnqueueRouteTest extends WorkFixture {
         assertThat(postgres.query("select p.name from sluice.partitions p join sluice.queues q on q.id = p.queue_id"
                         + " where q.name = 'work.limited' order by p.name"))
                 .containsExactlyInAnyOrder("~normal@acme", "~@acme/=~@other/k");
+    }
+
+    @Test
+    void aWorkNamesWhoIsToldHowItEnds() {
+        answer(
+                bridge.post(
+                        PATH,
+                        "{\"works\":[{\"type\":\"told\",\"replyTo\":\"answers\","
+                                + "\"failTo\":\"https://example.org/failed\"}]}"),
+                201);
+        assertThat(postgres.query("select unnest(s.headers)::jsonb->>'sluice.work-reply-to',"
+                        + " unnest(s.headers)::jsonb->>'sluice.work-fail-to' from sluice.segments s"
+                        + " join sluice.partitions p on p.id = s.partition_id"
+                        + " join sluice.queues q on q.id = p.queue_id where q.name = 'work.told'"))
+                .containsExactly("answers|https://example.org/failed");
     }
 
     @Test
@@ -202,6 +223,8 @@ class EnqueueRouteTest extends WorkFixture {
                         + "|a debounce key or a conflation key must have no runAt",
                 "{\"type\":\"a\",\"conflate\":\"c\",\"debounce\":{\"key\":\"d\",\"quiet\":\"PT1S\",\"longest\":"
                         + "\"PT1S\"}}|debounce and conflate exclude each other",
+                "{\"type\":\"a\",\"replyTo\":\"ftp://a/\"}|replyTo must be the name of a queue, or an http or https URL",
+                "{\"type\":\"a\",\"failTo\":1}|failTo must be a string",
                 "{\"type\":\"a\",\"metadata\":[]}|metadata must be an object of strings",
                 "{\"type\":\"a\",\"metadata\":{\"a\":1}}|metadata must be an object of strings",
                 "{\"type\":\"a\",\"metadata\":{\"sluice.a\":\"1\"}}|metadata: header sluice.a must not begin with",
