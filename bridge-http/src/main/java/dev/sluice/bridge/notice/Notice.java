@@ -12,20 +12,21 @@ import org.jspecify.annotations.Nullable;
  * <pre>{@code
  * {"event":"endpoint-disabled","type":"endpoint.crm","at":"2026-05-16T10:00:00.123Z",
  *  "endpoint":"crm","url":"https://crm.example/hook","reason":"…","failingSince":"…"}
- * {"event":"dead-letters","type":"orders","at":"…","queue":"orders","deadLetters":101,"threshold":100}
- * {"event":"backlog","type":"orders","at":"…","queue":"orders","consumerGroup":"billing","oldestMs":3700000,
- *  "thresholdMs":3600000}
+ * {"event":"dead-letters","type":"orders","at":"…","queue":"orders","threshold":100}
+ * {"event":"backlog","type":"orders","at":"…","queue":"orders","consumerGroup":"billing","thresholdMs":3600000}
  * {"event":"breaker-opened","type":"welcome-mail","at":"…","target":null}
  * }</pre>
  *
  * @param json its fields
  */
 public record Notice(ObjectNode json) {
+    private static final String EVENT = "event";
+
     /** Begins a notice. {@code type} is a queue, or the type of a work. */
     public static Notice of(String event, String type) {
         return new Notice(JsonNodeFactory.instance
                 .objectNode()
-                .put("event", event)
+                .put(EVENT, event)
                 .put("type", type)
                 .put("at", Instant.now().toString()));
     }
@@ -39,6 +40,12 @@ public record Notice(ObjectNode json) {
     /** Adds a field. */
     public Notice with(String name, long value) {
         json.put(name, value);
+        return this;
+    }
+
+    /** Makes it the notice that says that what it tells is over: {@code "event":"dead-letters-ended"}. */
+    Notice ended() {
+        json.put(EVENT, json.get(EVENT).textValue() + "-ended");
         return this;
     }
 
