@@ -134,6 +134,7 @@ final class Bridge implements StoppedByProcess {
      * The way of a message to its consumer.
      *
      * @param work the engine that runs handlers for messages instead
+     * @param endpoints copies messages to endpoints, and delivers them
      * @param wake wakes the pops and the engine here, and those at other bridges, that wait for these queues
      */
     private record PopPath(
@@ -141,6 +142,7 @@ final class Bridge implements StoppedByProcess {
             PopDispatcher dispatcher,
             Maintenance maintenance,
             WorkService work,
+            EndpointParts endpoints,
             Consumer<Set<String>> wake) {}
 
     /**
@@ -200,6 +202,8 @@ final class Bridge implements StoppedByProcess {
         Drain drain = startDrain(address);
         startJobs(metrics);
         pop.work.open();
+        pop.endpoints.start();
+        metrics.endpoints(pop.endpoints::counts);
         parts.onClose(pop.work::beginClose); // Its handlers end while the drain moves messages.
         Backend backend = backend(drain, metrics);
         var flush = parts.add(new MetricsFlush(
@@ -297,10 +301,18 @@ final class Bridge implements StoppedByProcess {
                 availability::requireDatabase,
                 new WorkService.Surroundings(works, arrivals::ofWorks, webhooks)));
         works.droppedEvents(work::droppedEvents);
-        arrivals.toWork(work::wake);
+        var endpoints = new EndpointParts(
+                config,
+                new EndpointParts.Surroundings(storage.control(), work::buffer, webhooks, arrivals::here),
+                parts);
+        work.listener(endpoints.breakers());
+        arrivals.toWork(arrived -> {
+            work.wake(arrived);
+            endpoints.wake(arrived);
+        });
         wakeUps.start();
         storage.database.whenRenewed(wakeUps::renew);
-        return new PopPath(access, dispatcher, maintenance, work, arrivals::here);
+        return new PopPath(access, dispatcher, maintenance, work, endpoints, arrivals::here);
     }
 
     private Drain startDrain(Database.Address address) {
@@ -389,6 +401,7 @@ final class Bridge implements StoppedByProcess {
                 availability::requireWrites,
                 pop.wake,
                 pop.work::buffer,
+                pop.endpoints.service().registry(),
                 metrics,
                 pop.maintenance,
                 new BridgeState(

@@ -2,6 +2,7 @@ package dev.sluice.bridge.api;
 
 import dev.sluice.bridge.api.manage.ServiceState;
 import dev.sluice.bridge.api.messages.DataPath;
+import dev.sluice.bridge.endpoint.Registry;
 import dev.sluice.bridge.ingest.FailedRecords;
 import dev.sluice.bridge.jobs.MaintenanceMode;
 import dev.sluice.bridge.metrics.Metrics;
@@ -27,6 +28,7 @@ import javax.sql.DataSource;
  * @param requireWrites throws {@code QueueException} while the database is known to be away or to take no writes
  * @param wake told, after the commit, the queues that may have something to read; must not block
  * @param work returns the work engine; throws {@code QueueException} while the database cannot be used
+ * @param endpoints the endpoints that get messages of queues
  * @param metrics what the process counts
  * @param maintenance what an operator has put on hold
  * @param state the state of the service
@@ -43,6 +45,7 @@ public record Backend(
         Runnable requireWrites,
         Consumer<Set<String>> wake,
         Supplier<WorkBuffer> work,
+        Registry endpoints,
         Metrics metrics,
         MaintenanceMode maintenance,
         ServiceState state,

@@ -1,6 +1,8 @@
 package dev.sluice.bridge.api;
 
 import dev.sluice.bridge.api.compat.DirectPushEndpoint;
+import dev.sluice.bridge.api.endpoint.DeliveryEndpoints;
+import dev.sluice.bridge.api.endpoint.EndpointRoutes;
 import dev.sluice.bridge.api.manage.BufferEndpoints;
 import dev.sluice.bridge.api.manage.ConsumerGroupEndpoints;
 import dev.sluice.bridge.api.manage.DeadLetterEndpoints;
@@ -74,6 +76,7 @@ final class RouteTable implements AutoCloseable {
                 config.streams().most(), config.streams().buffer(), backend.work(), backend.executor(), bodies);
         addMessages(config, backend, bodies, connections);
         rows.addAll(work.routes());
+        addEndpoints(backend, bodies);
         addManagement(backend, bodies);
         addObservation(backend, bodies);
         rows.addAll(new DocumentationEndpoints().routes());
@@ -97,6 +100,17 @@ final class RouteTable implements AutoCloseable {
                         of.queue(), backend.executor(), backend.metrics().leaseExtensions(), bodies)
                 .routes());
         rows.addAll(new StreamEndpoints(of.streams(), backend.executor(), transactions, path.room(), wake, bodies, ids)
+                .routes());
+    }
+
+    private void addEndpoints(Backend backend, RequestBodies bodies) {
+        rows.addAll(new EndpointRoutes(backend.endpoints(), backend.executor(), bodies).routes());
+        rows.addAll(new DeliveryEndpoints(
+                        backend.endpoints(),
+                        backend.repositories().deadLetterJobs(),
+                        backend.work(),
+                        backend.executor(),
+                        bodies)
                 .routes());
     }
 

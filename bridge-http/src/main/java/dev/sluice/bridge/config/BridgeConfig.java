@@ -3,6 +3,8 @@ package dev.sluice.bridge.config;
 import dev.sluice.bridge.api.HttpService;
 import dev.sluice.bridge.drain.DrainConfig;
 import dev.sluice.bridge.drain.kafka.KafkaConfig;
+import dev.sluice.bridge.endpoint.EndpointConfig;
+import dev.sluice.bridge.notice.NoticeConfig;
 import dev.sluice.bridge.outbound.OutboundSettings;
 import dev.sluice.bridge.postgres.Database;
 import dev.sluice.bridge.system.ConfigException;
@@ -141,6 +143,14 @@ public final class BridgeConfig {
     /** Returns the settings of calls to addresses that others have chosen. */
     public OutboundSettings outbound() {
         return OutboundKeys.of(values);
+    }
+
+    public EndpointConfig endpoints() {
+        return EndpointKeys.endpoints(values, cipher());
+    }
+
+    public NoticeConfig notices() {
+        return EndpointKeys.notices(values);
     }
 
     public RetentionSettings retention() {

@@ -23,6 +23,7 @@ final class BridgeKeys {
             AuthSettings.GROUP,
             WorkSettings.GROUP,
             OutboundKeys.GROUP,
+            EndpointKeys.GROUP,
             StopSettings.GROUP,
             MetricsSettings.GROUP);
 

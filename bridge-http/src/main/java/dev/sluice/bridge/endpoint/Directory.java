@@ -79,7 +79,7 @@ final class Directory {
         }
         take(loaded);
         fingerprint = loaded.fingerprint();
-        isRead = true;
+        isRead = problems.isEmpty(); // Else the next call tries again.
         return true;
     }
 

@@ -177,7 +177,9 @@ public final class EndpointService implements AutoCloseable {
                     failing = false;
                     log.info("Endpoints get messages again");
                 }
-                if (!more && signal.tryAcquire(config.pollInterval().toNanos(), TimeUnit.NANOSECONDS)) {
+                if (!more) {
+                    fanOut.close(); // Gives its connection back.
+                    boolean unused = signal.tryAcquire(config.pollInterval().toNanos(), TimeUnit.NANOSECONDS);
                     signal.drainPermits();
                 }
             } catch (InterruptedException e) {

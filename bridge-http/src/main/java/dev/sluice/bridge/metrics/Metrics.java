@@ -3,6 +3,7 @@ package dev.sluice.bridge.metrics;
 import dev.sluice.queue.view.QueueStatus;
 import io.prometheus.metrics.model.snapshots.HistogramSnapshot;
 import java.util.List;
+import java.util.function.Supplier;
 
 /** All counters of this process. Any thread may ask. */
 public final class Metrics {
@@ -13,6 +14,7 @@ public final class Metrics {
     private final LeaseExtensions leaseExtensions = new LeaseExtensions();
     private final WorkMetrics work;
     private volatile List<QueueStatus> queues = List.of();
+    private volatile Supplier<EndpointCounts> endpoints = () -> EndpointCounts.NONE;
 
     /**
      * Makes counters that start at zero.
@@ -40,6 +42,16 @@ public final class Metrics {
     /** Returns the counts of works. */
     public WorkMetrics work() {
         return work;
+    }
+
+    /** Sets what counts endpoints. */
+    public void endpoints(Supplier<EndpointCounts> counts) {
+        endpoints = counts;
+    }
+
+    /** Returns the counts of endpoints. */
+    public EndpointCounts endpoints() {
+        return endpoints.get();
     }
 
     /** Returns the counts of the last minute. */

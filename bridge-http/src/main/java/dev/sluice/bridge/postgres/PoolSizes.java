@@ -16,6 +16,9 @@ record PoolSizes(int consumers, int administration, int writers, int control, in
     /** One is lent to the thread that enqueues, the other threads of the engine share one. */
     static final int LEAST_WORK = 2;
 
+    /** Most connections of an engine that the configuration gives no handlers: endpoints may give it some. */
+    static final int WORK_ON_DEMAND = 6;
+
     /** Returns the smallest sizes with which everything works, if slowly. */
     static PoolSizes least() {
         return new PoolSizes(1, 1, 1, LEAST_CONTROL, 0);

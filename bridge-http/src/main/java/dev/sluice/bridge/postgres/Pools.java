@@ -76,7 +76,7 @@ final class Pools implements AutoCloseable {
         control = pool("sluice-control", least.control(), begin, Duration.ZERO, REQUEST_ANSWER_TIMEOUT);
         housekeeping = pool("sluice-housekeeping", 1, begin, Duration.ZERO, Database.ANSWER_TIMEOUT);
         copies = pool("sluice-copies", 1, begin, Duration.ZERO, Database.ANSWER_TIMEOUT);
-        work = pool("sluice-work", PoolSizes.LEAST_WORK, begin, REQUEST_STATEMENT_TIMEOUT, REQUEST_ANSWER_TIMEOUT);
+        work = pool("sluice-work", PoolSizes.WORK_ON_DEMAND, begin, REQUEST_STATEMENT_TIMEOUT, REQUEST_ANSWER_TIMEOUT);
     }
 
     private Pool pool(String name, int size, SessionStart start, Duration statementTimeout, Duration answerTimeout) {

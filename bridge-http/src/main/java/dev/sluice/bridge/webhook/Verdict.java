@@ -43,7 +43,7 @@ public record Verdict(Kind kind, String reason, @Nullable Duration retryAfter) {
      * @param now when the answer came
      * @param maxRetryAfter the longest wait that a target may ask for
      */
-    static Verdict of(Attempt attempt, Instant now, Duration maxRetryAfter) {
+    public static Verdict of(Attempt attempt, Instant now, Duration maxRetryAfter) {
         if (attempt.kind() == CallFailure.Kind.STOPPED) {
             return new Verdict(Kind.STOPPED, String.valueOf(attempt.error()), null);
         }

@@ -4,6 +4,7 @@ import dev.sluice.bridge.outbound.CallFailure;
 import dev.sluice.bridge.outbound.OutboundAnswer;
 import dev.sluice.bridge.outbound.OutboundCall;
 import dev.sluice.bridge.outbound.OutboundClient;
+import dev.sluice.bridge.outbound.OutboundUrl;
 import java.io.ByteArrayOutputStream;
 import java.time.Duration;
 import java.time.Instant;
@@ -28,6 +29,11 @@ public final class WebhookSender {
 
     Timers timers() {
         return timers;
+    }
+
+    /** Returns why a URL must not be called; null if it may. What its name points to is checked when it is called. */
+    public @Nullable String problem(OutboundUrl url) {
+        return client.problem(url);
     }
 
     /**

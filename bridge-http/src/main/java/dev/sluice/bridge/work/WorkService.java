@@ -7,6 +7,7 @@ import dev.sluice.bridge.work.builtin.BuiltinParts;
 import dev.sluice.queue.QueueException;
 import dev.sluice.work.CloseReport;
 import dev.sluice.work.WorkBuffer;
+import dev.sluice.work.WorkListener;
 import dev.sluice.work.WorkMeter;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -37,6 +38,7 @@ public final class WorkService implements AutoCloseable {
     private final Thread closing = Threads.daemon("sluice-work-stop", this::closeBuffer);
     private final Handlers handlers;
     private final CountDownLatch closed = new CountDownLatch(1);
+    private volatile @Nullable WorkListener listener;
     private volatile @Nullable WorkBuffer running;
     private volatile CloseReport report = new CloseReport(0, 0, true);
 
@@ -64,6 +66,11 @@ public final class WorkService implements AutoCloseable {
         this.connections = connections;
         this.requireDatabase = requireDatabase;
         this.surroundings = surroundings;
+    }
+
+    /** Sets a listener of events, before the engine starts. */
+    public void listener(WorkListener value) {
+        listener = value;
     }
 
     /** Begins to start the engine, if it has handlers. Does not wait for the database. */
@@ -119,6 +126,10 @@ public final class WorkService implements AutoCloseable {
         }
         if (surroundings.tells() != null) {
             builder.wakeUps(surroundings.tells());
+        }
+        WorkListener listens = listener;
+        if (listens != null) {
+            builder.listener(listens);
         }
         started = builder.start();
         running = started;

@@ -8,6 +8,10 @@ import dev.sluice.bridge.api.manage.ServiceState;
 import dev.sluice.bridge.api.messages.DataPath;
 import dev.sluice.bridge.api.messages.WebhookEndpoint;
 import dev.sluice.bridge.drain.BufferDetail;
+import dev.sluice.bridge.endpoint.EndpointConfig;
+import dev.sluice.bridge.endpoint.EndpointService;
+import dev.sluice.bridge.endpoint.FakeDelivery;
+import dev.sluice.bridge.endpoint.Registry;
 import dev.sluice.bridge.http.Route;
 import dev.sluice.bridge.http.WebPages;
 import dev.sluice.bridge.ingest.Durability;
@@ -19,6 +23,7 @@ import dev.sluice.bridge.limits.RequestLimits;
 import dev.sluice.bridge.metrics.Metrics;
 import dev.sluice.bridge.metrics.ProcessUsage;
 import dev.sluice.bridge.metrics.WorkMetrics;
+import dev.sluice.bridge.notice.NoticeWriter;
 import dev.sluice.bridge.pop.PopDispatcher;
 import dev.sluice.bridge.repositories.DatabaseExecutor;
 import dev.sluice.bridge.repositories.Repositories;
@@ -29,6 +34,7 @@ import dev.sluice.queue.HeaderLimits;
 import dev.sluice.queue.Message;
 import dev.sluice.queue.MessageHeaders;
 import dev.sluice.queue.NewMessage;
+import dev.sluice.queue.PayloadCipher;
 import dev.sluice.queue.PopRequest;
 import dev.sluice.queue.PopResult;
 import dev.sluice.queue.PopTarget;
@@ -53,6 +59,7 @@ import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Predicate;
+import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -176,11 +183,24 @@ abstract class HttpServiceFixture {
                         () -> {
                             throw new IllegalStateException("the test has no work engine");
                         },
+                        endpoints(database),
                         metrics,
                         new NoMaintenance(),
                         state,
                         "1.2.3"),
                 core);
+    }
+
+    private static Registry endpoints(DataSource database) {
+        QueueWriterConfig writer = QueueWriterConfig.DEFAULTS;
+        return new EndpointService(
+                        EndpointConfig.usual("sluice", PayloadCipher.NONE),
+                        database,
+                        writer,
+                        new NoticeWriter(database, writer, queues -> {}),
+                        FakeDelivery::new,
+                        queues -> {})
+                .registry();
     }
 
     DataPath path() {

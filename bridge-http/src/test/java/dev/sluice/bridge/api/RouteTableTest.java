@@ -16,6 +16,7 @@ class RouteTableTest extends HttpServiceFixture {
                         ADMIN      DELETE /api/v1/consumer-groups/{group}
                         ADMIN      DELETE /api/v1/consumer-groups/{group}/queues/{queue}
                         ADMIN      DELETE /api/v1/dlq
+                        ADMIN      DELETE /api/v1/endpoints/{id}
                         ADMIN      DELETE /api/v1/queues/{queue}/clear
                         ADMIN      DELETE /api/v1/resources/queues
                         ADMIN      DELETE /api/v1/resources/queues/{queue}
@@ -27,8 +28,13 @@ class RouteTableTest extends HttpServiceFixture {
                         ADMIN      GET    /api/v1/system/shared-state
                         ADMIN      GET    /internal/api/inter-instance/stats
                         ADMIN      GET    /internal/api/shared-state/stats
+                        ADMIN      PATCH  /api/v1/endpoints/{id}
                         ADMIN      POST   /api/v1/buffers/failed/retry
                         ADMIN      POST   /api/v1/buffers/requeue
+                        ADMIN      POST   /api/v1/endpoints
+                        ADMIN      POST   /api/v1/endpoints/{id}/pause
+                        ADMIN      POST   /api/v1/endpoints/{id}/resume
+                        ADMIN      POST   /api/v1/endpoints/{id}/secret/rotate
                         ADMIN      POST   /api/v1/migration/reset
                         ADMIN      POST   /api/v1/migration/start
                         ADMIN      POST   /api/v1/migration/test-connection
@@ -66,6 +72,10 @@ class RouteTableTest extends HttpServiceFixture {
                         READ_ONLY  GET    /api/v1/dlq/groups
                         READ_ONLY  GET    /api/v1/dlq/jobs
                         READ_ONLY  GET    /api/v1/dlq/jobs/{jobId}
+                        READ_ONLY  GET    /api/v1/endpoints
+                        READ_ONLY  GET    /api/v1/endpoints/{id}
+                        READ_ONLY  GET    /api/v1/endpoints/{id}/attempts
+                        READ_ONLY  GET    /api/v1/endpoints/{id}/stats
                         READ_ONLY  GET    /api/v1/messages
                         READ_ONLY  GET    /api/v1/messages/{partitionId}/{transactionId}
                         READ_ONLY  GET    /api/v1/resources/namespaces
@@ -103,6 +113,8 @@ class RouteTableTest extends HttpServiceFixture {
                         READ_WRITE POST   /api/v1/dlq/jobs
                         READ_WRITE POST   /api/v1/dlq/jobs/{jobId}/cancel
                         READ_WRITE POST   /api/v1/dlq/redrive
+                        READ_WRITE POST   /api/v1/endpoints/{id}/ping
+                        READ_WRITE POST   /api/v1/endpoints/{id}/replay
                         READ_WRITE POST   /api/v1/lease/{leaseId}/extend
                         READ_WRITE POST   /api/v1/messages/{partitionId}/{transactionId}/dlq
                         READ_WRITE POST   /api/v1/messages/{partitionId}/{transactionId}/retry

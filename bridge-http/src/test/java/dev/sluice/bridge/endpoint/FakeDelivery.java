@@ -12,7 +12,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /** Notes which endpoints are to be delivered to, and delivers nothing. */
-final class FakeDelivery implements Delivery {
+public final class FakeDelivery implements Delivery {
     /** The endpoints that are delivered to, with their secrets. */
     final Map<String, List<String>> delivered = new ConcurrentHashMap<>();
 
@@ -22,7 +22,7 @@ final class FakeDelivery implements Delivery {
     final EndpointService.Observer observer;
     private final AtomicInteger made = new AtomicInteger();
 
-    FakeDelivery(EndpointService.Observer observer) {
+    public FakeDelivery(EndpointService.Observer observer) {
         this.observer = observer;
     }
 

@@ -60,7 +60,12 @@ public final class SchemaCopy {
             "work_minutes",
             "work_progress",
             "work_latest",
-            "work_outbox");
+            "work_outbox",
+            "endpoints",
+            "endpoint_secrets",
+            "endpoint_attempts",
+            "notices",
+            "notice_checks");
 
     /** The parts that may be left out, and the tables of each that stay empty. */
     private static final Map<String, List<String>> OPTIONAL = Map.of(

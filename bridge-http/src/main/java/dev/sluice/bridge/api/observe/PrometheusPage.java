@@ -61,6 +61,7 @@ final class PrometheusPage {
         process(families, usage);
         queen.add(families, usage);
         new WorkFamilies(metrics).add(families);
+        EndpointFamilies.add(families, metrics.endpoints());
         return families.with(
                 metrics.requestTimes(),
                 metrics.work().runTimes(),
