@@ -21,6 +21,9 @@ final class TestContext implements Context {
     }
 
     @Override
+    public void onStop(Runnable action) {}
+
+    @Override
     public int attempt() {
         return attempt;
     }
