@@ -4,12 +4,13 @@ import java.util.Set;
 import java.util.function.Consumer;
 
 /**
- * Spreads the news that queues have messages: to the pops that wait here, to the work engine here, and to other
- * processes. Each of them knows its own messages already. Any thread may call; nothing blocks.
+ * Spreads the news that queues have messages: to the pops that wait here, to the work engine and the subscribers here,
+ * and to other processes. Each of them knows its own messages already. Any thread may call; nothing blocks.
  */
 final class Arrivals {
     private final Consumer<String> pops;
     private volatile Consumer<String> work = queue -> {};
+    private volatile Consumer<String> subscribers = queue -> {};
     private volatile Consumer<Set<String>> others = queues -> {};
 
     /** Makes it. {@code pops} gets each queue. */
@@ -19,6 +20,10 @@ final class Arrivals {
 
     void toWork(Consumer<String> receiver) {
         work = receiver;
+    }
+
+    void toSubscribers(Consumer<String> receiver) {
+        subscribers = receiver;
     }
 
     void toOthers(Consumer<Set<String>> receiver) {
@@ -34,6 +39,7 @@ final class Arrivals {
     /** The work engine of this process has written messages. */
     void ofWorks(Set<String> queues) {
         queues.forEach(pops);
+        queues.forEach(subscribers);
         others.accept(queues);
     }
 
@@ -41,5 +47,6 @@ final class Arrivals {
     void heard(String queue) {
         pops.accept(queue);
         work.accept(queue);
+        subscribers.accept(queue);
     }
 }

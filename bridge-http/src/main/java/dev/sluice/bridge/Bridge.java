@@ -43,6 +43,7 @@ import dev.sluice.bridge.postgres.WriteProbe;
 import dev.sluice.bridge.repositories.DatabaseExecutor;
 import dev.sluice.bridge.repositories.Repositories;
 import dev.sluice.bridge.repositories.RepositorySettings;
+import dev.sluice.bridge.subscribe.Subscriptions;
 import dev.sluice.bridge.system.DataDirectory;
 import dev.sluice.bridge.system.FileProblem;
 import dev.sluice.bridge.system.OwnFiles;
@@ -135,6 +136,7 @@ final class Bridge implements StoppedByProcess {
      *
      * @param work the engine that runs handlers for messages instead
      * @param endpoints copies messages to endpoints, and delivers them
+     * @param arrivals spreads the news of messages
      * @param wake wakes the pops and the engine here, and those at other bridges, that wait for these queues
      */
     private record PopPath(
@@ -143,6 +145,7 @@ final class Bridge implements StoppedByProcess {
             Maintenance maintenance,
             WorkService work,
             EndpointParts endpoints,
+            Arrivals arrivals,
             Consumer<Set<String>> wake) {}
 
     /**
@@ -312,7 +315,7 @@ final class Bridge implements StoppedByProcess {
         });
         wakeUps.start();
         storage.database.whenRenewed(wakeUps::renew);
-        return new PopPath(access, dispatcher, maintenance, work, endpoints, arrivals::here);
+        return new PopPath(access, dispatcher, maintenance, work, endpoints, arrivals, arrivals::here);
     }
 
     private Drain startDrain(Database.Address address) {
@@ -389,12 +392,21 @@ final class Bridge implements StoppedByProcess {
                 config.smallWriter());
         var executor =
                 parts.add(new DatabaseExecutor(settings, availability::requireDatabase, availability::requireWrites));
+        var repositories = Repositories.over(
+                availability.gated(storage.database.administration()), settings, push.admission::refresh);
+        var subscriptions = parts.add(new Subscriptions(
+                config.subscriptions(),
+                repositories.ends(),
+                repositories.reader(),
+                executor,
+                pop.maintenance::pops,
+                metrics.subscriptions()));
+        pop.arrivals.toSubscribers(subscriptions::wake);
         return new Backend(
                 DataPath.of(push.admission, pop.dispatcher, acknowledgements),
                 push.failed,
                 settings,
-                Repositories.over(
-                        availability.gated(storage.database.administration()), settings, push.admission::refresh),
+                repositories,
                 executor,
                 availability.gated(storage.database.writers()),
                 storage.database.copies(),
@@ -402,6 +414,7 @@ final class Bridge implements StoppedByProcess {
                 pop.wake,
                 pop.work::buffer,
                 pop.endpoints.service().registry(),
+                subscriptions,
                 metrics,
                 pop.maintenance,
                 new BridgeState(

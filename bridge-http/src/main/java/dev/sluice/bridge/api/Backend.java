@@ -9,6 +9,7 @@ import dev.sluice.bridge.metrics.Metrics;
 import dev.sluice.bridge.repositories.DatabaseExecutor;
 import dev.sluice.bridge.repositories.Repositories;
 import dev.sluice.bridge.repositories.RepositorySettings;
+import dev.sluice.bridge.subscribe.Subscriptions;
 import dev.sluice.work.WorkBuffer;
 import java.util.Set;
 import java.util.function.Consumer;
@@ -29,6 +30,7 @@ import javax.sql.DataSource;
  * @param wake told, after the commit, the queues that may have something to read; must not block
  * @param work returns the work engine; throws {@code QueueException} while the database cannot be used
  * @param endpoints the endpoints that get messages of queues
+ * @param subscriptions clients to which the messages of queues are pushed
  * @param metrics what the process counts
  * @param maintenance what an operator has put on hold
  * @param state the state of the service
@@ -46,6 +48,7 @@ public record Backend(
         Consumer<Set<String>> wake,
         Supplier<WorkBuffer> work,
         Registry endpoints,
+        Subscriptions subscriptions,
         Metrics metrics,
         MaintenanceMode maintenance,
         ServiceState state,

@@ -12,6 +12,7 @@ import dev.sluice.bridge.http.RequestBodies;
 import dev.sluice.bridge.http.RequestTargets;
 import dev.sluice.bridge.http.Route;
 import dev.sluice.bridge.http.WebPages;
+import dev.sluice.bridge.http.WebSocketHandshake;
 import dev.sluice.bridge.ingest.Durability;
 import dev.sluice.bridge.limits.ConnectionLimits;
 import dev.sluice.bridge.limits.RequestLimits;
@@ -33,12 +34,9 @@ import java.util.TreeSet;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import org.eclipse.jetty.http.HttpCompliance;
-import org.eclipse.jetty.http.HttpFields;
-import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.http.UriCompliance;
 import org.eclipse.jetty.server.HttpConfiguration;
 import org.eclipse.jetty.server.HttpConnectionFactory;
-import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Server;
 import org.eclipse.jetty.server.ServerConnector;
 import org.eclipse.jetty.util.thread.QueuedThreadPool;
@@ -212,32 +210,9 @@ public final class HttpService implements AutoCloseable {
         http.setHttpCompliance(COMPLIANCE);
         http.addCustomizer(PatientConnector.requests());
         http.addCustomizer(RequestTargets::read);
-        http.addCustomizer((request, responseHeaders) -> withoutWebSocket(request));
+        http.addCustomizer((request, responseHeaders) -> WebSocketHandshake.hide(request));
         http.setSendServerVersion(false);
         http.setRequestHeaderSize(config.connections().headerBytes());
-    }
-
-    /**
-     * Turns a WebSocket handshake into a plain request. The service has no WebSockets, and a server may ignore an
-     * upgrade. Without this, Javalin would answer 404 before any of our checks, and would keep a session of each
-     * handshake.
-     */
-    private static Request withoutWebSocket(Request request) {
-        if (!request.getHeaders().contains(HttpHeader.SEC_WEBSOCKET_VERSION)
-                && !request.getHeaders().contains(HttpHeader.SEC_WEBSOCKET_KEY)) {
-            return request;
-        }
-        HttpFields headers = HttpFields.build(request.getHeaders())
-                .remove(HttpHeader.SEC_WEBSOCKET_VERSION)
-                .remove(HttpHeader.SEC_WEBSOCKET_KEY)
-                .remove(HttpHeader.UPGRADE)
-                .asImmutable();
-        return new Request.Wrapper(request) {
-            @Override
-            public HttpFields getHeaders() {
-                return headers;
-            }
-        };
     }
 
     private void configure(Server server, CoreRoutes hot) {

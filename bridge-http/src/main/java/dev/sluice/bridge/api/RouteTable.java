@@ -26,12 +26,14 @@ import dev.sluice.bridge.api.observe.ResourceEndpoints;
 import dev.sluice.bridge.api.observe.ServerEndpoints;
 import dev.sluice.bridge.api.observe.StatusEndpoints;
 import dev.sluice.bridge.api.observe.TraceEndpoints;
+import dev.sluice.bridge.api.subscribe.SubscribeEndpoint;
 import dev.sluice.bridge.api.work.WorkRoutes;
 import dev.sluice.bridge.http.Connections;
 import dev.sluice.bridge.http.RequestBodies;
 import dev.sluice.bridge.http.Route;
 import dev.sluice.bridge.repositories.Repositories;
 import dev.sluice.bridge.repositories.WriterPool;
+import dev.sluice.bridge.subscribe.Subscriptions;
 import dev.sluice.queue.MessageIds;
 import dev.sluice.queue.transact.TransactionExecutor;
 import dev.sluice.queue.write.QueueWriter;
@@ -52,6 +54,7 @@ final class RouteTable implements AutoCloseable {
     private final MetricsEndpoints metrics;
     private final MigrationEndpoints migrations;
     private final WorkRoutes work;
+    private final Subscriptions subscriptions;
 
     RouteTable(HttpService.Config config, Backend backend, RequestBodies bodies, Connections connections) {
         var settings = backend.settings();
@@ -77,6 +80,8 @@ final class RouteTable implements AutoCloseable {
         addMessages(config, backend, bodies, connections);
         rows.addAll(work.routes());
         addEndpoints(backend, bodies);
+        subscriptions = backend.subscriptions();
+        rows.addAll(new SubscribeEndpoint(subscriptions).routes());
         addManagement(backend, bodies);
         addObservation(backend, bodies);
         rows.addAll(new DocumentationEndpoints().routes());
@@ -162,6 +167,7 @@ final class RouteTable implements AutoCloseable {
     /** Ends the answers that would not end by themselves. */
     void endStreams() {
         work.close();
+        subscriptions.close();
     }
 
     /** Ends the tasks of the endpoints, and waits for them for a few seconds. */

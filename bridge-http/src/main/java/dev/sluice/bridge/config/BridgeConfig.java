@@ -7,6 +7,7 @@ import dev.sluice.bridge.endpoint.EndpointConfig;
 import dev.sluice.bridge.notice.NoticeConfig;
 import dev.sluice.bridge.outbound.OutboundSettings;
 import dev.sluice.bridge.postgres.Database;
+import dev.sluice.bridge.subscribe.SubscriptionLimits;
 import dev.sluice.bridge.system.ConfigException;
 import dev.sluice.bridge.work.HandlerConfig;
 import dev.sluice.bridge.work.WorkConfig;
@@ -151,6 +152,11 @@ public final class BridgeConfig {
 
     public NoticeConfig notices() {
         return EndpointKeys.notices(values);
+    }
+
+    /** Returns the bounds of subscriptions. */
+    public SubscriptionLimits subscriptions() {
+        return SubscribeSettings.limits(values);
     }
 
     public RetentionSettings retention() {

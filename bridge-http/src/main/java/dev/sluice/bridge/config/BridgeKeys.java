@@ -24,6 +24,7 @@ final class BridgeKeys {
             WorkSettings.GROUP,
             OutboundKeys.GROUP,
             EndpointKeys.GROUP,
+            SubscribeSettings.GROUP,
             StopSettings.GROUP,
             MetricsSettings.GROUP);
 

@@ -33,6 +33,7 @@ public record Answer(
         String contentType,
         Runnable undelivered,
         @Nullable Stream stream) {
+    private static final int SWITCHING = 101;
     public static final int OK = 200;
     public static final int CREATED = 201;
     public static final int ACCEPTED = 202;
@@ -65,6 +66,11 @@ public record Answer(
     /** An answer with status 200 whose body a stream writes. No hot route has one. */
     public static Answer stream(String contentType, Stream stream) {
         return new Answer(OK, null, contentType, () -> {}, stream);
+    }
+
+    /** An answer that hands the connection to another protocol. {@code stream} does so, and sets the headers. */
+    public static Answer upgrade(Stream stream) {
+        return new Answer(SWITCHING, null, "", () -> {}, stream);
     }
 
     /** An answer with a JSON body. */
@@ -157,6 +163,9 @@ public record Answer(
     }
 
     private void begin(HttpServletResponse response) {
+        if (status == SWITCHING) {
+            return;
+        }
         response.setStatus(status);
         if (body != null) {
             response.setContentType(contentType);

@@ -12,6 +12,7 @@ public final class Metrics {
     private final ProcessUsage process;
     private final LastMinute lastMinute = new LastMinute();
     private final LeaseExtensions leaseExtensions = new LeaseExtensions();
+    private final SubscriptionCounts subscriptions = new SubscriptionCounts();
     private final WorkMetrics work;
     private volatile List<QueueStatus> queues = List.of();
     private volatile Supplier<EndpointCounts> endpoints = () -> EndpointCounts.NONE;
@@ -37,6 +38,11 @@ public final class Metrics {
     /** Returns the counts of requests to extend leases. */
     public LeaseExtensions leaseExtensions() {
         return leaseExtensions;
+    }
+
+    /** Returns the counts of subscribers of queues. */
+    public SubscriptionCounts subscriptions() {
+        return subscriptions;
     }
 
     /** Returns the counts of works. */

@@ -7,6 +7,8 @@ import dev.sluice.queue.admin.Queues;
 import dev.sluice.queue.letters.DeadLetterJobs;
 import dev.sluice.queue.letters.ErrorGroups;
 import dev.sluice.queue.read.Queue;
+import dev.sluice.queue.read.QueueReader;
+import dev.sluice.queue.read.QueueTail;
 import dev.sluice.queue.transact.Redrive;
 import dev.sluice.queue.transact.Streams;
 import dev.sluice.queue.view.MinuteCounters;
@@ -32,6 +34,8 @@ import javax.sql.DataSource;
  * @param messages stored messages
  * @param traces traces of messages
  * @param streams state of stream processors
+ * @param ends how far queues reach
+ * @param reader reads messages by position
  * @param counters what the bridges have counted, by minute
  * @param server statistics of PostgreSQL
  */
@@ -47,6 +51,8 @@ public record Repositories(
         StoredMessages messages,
         Traces traces,
         Streams streams,
+        QueueTail ends,
+        QueueReader reader,
         MinuteCounters counters,
         ServerStatistics server) {
 
@@ -73,6 +79,8 @@ public record Repositories(
                 new StoredMessages(dataSource, schema, cipher),
                 new Traces(dataSource, schema, cipher),
                 new Streams(dataSource, schema, cipher, (int) HeapShares.transaction(Streams.MAX_CHARACTERS)),
+                new QueueTail(dataSource, schema),
+                new QueueReader(dataSource, schema, cipher),
                 new MinuteCounters(dataSource, schema),
                 new ServerStatistics(dataSource, schema));
     }

@@ -28,6 +28,8 @@ import dev.sluice.bridge.pop.PopDispatcher;
 import dev.sluice.bridge.repositories.DatabaseExecutor;
 import dev.sluice.bridge.repositories.Repositories;
 import dev.sluice.bridge.repositories.RepositorySettings;
+import dev.sluice.bridge.subscribe.SubscriptionLimits;
+import dev.sluice.bridge.subscribe.Subscriptions;
 import dev.sluice.queue.AcknowledgeOutcome;
 import dev.sluice.queue.Acknowledgement;
 import dev.sluice.queue.HeaderLimits;
@@ -39,6 +41,8 @@ import dev.sluice.queue.PopRequest;
 import dev.sluice.queue.PopResult;
 import dev.sluice.queue.PopTarget;
 import dev.sluice.queue.read.QueueConfig;
+import dev.sluice.queue.read.QueueReader;
+import dev.sluice.queue.read.QueueTail;
 import dev.sluice.queue.write.QueueWriterConfig;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -168,6 +172,13 @@ abstract class HttpServiceFixture {
         executor = new DatabaseExecutor(settings, () -> {}, () -> {});
         metrics = new Metrics(
                 10, new ProcessUsage(() -> new ProcessUsage.Pool(0, 0, 0, 0), () -> 0), new WorkMetrics(10));
+        var subscriptions = new Subscriptions(
+                new SubscriptionLimits(10, 1 << 20, 1 << 20, Duration.ofSeconds(15), Duration.ofSeconds(30)),
+                new QueueTail(database, "sluice"),
+                new QueueReader(database, "sluice", PayloadCipher.NONE),
+                executor,
+                () -> false,
+                metrics.subscriptions());
         return new HttpService(
                 config,
                 new Backend(
@@ -184,6 +195,7 @@ abstract class HttpServiceFixture {
                             throw new IllegalStateException("the test has no work engine");
                         },
                         endpoints(database),
+                        subscriptions,
                         metrics,
                         new NoMaintenance(),
                         state,

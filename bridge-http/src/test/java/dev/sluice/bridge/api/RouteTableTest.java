@@ -103,6 +103,7 @@ class RouteTableTest extends HttpServiceFixture {
                         READ_WRITE GET    /api/v1/pop
                         READ_WRITE GET    /api/v1/pop/queue/{queue}
                         READ_WRITE GET    /api/v1/pop/queue/{queue}/partition/{partition}
+                        READ_WRITE GET    /api/v1/subscribe/{queue}
                         READ_WRITE PATCH  /api/v1/resources/queues/{queue}
                         READ_WRITE POST   /api/v1/ack
                         READ_WRITE POST   /api/v1/ack/batch

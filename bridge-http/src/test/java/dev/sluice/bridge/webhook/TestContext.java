@@ -62,9 +62,6 @@ final class TestContext implements Context {
     }
 
     @Override
-    public void onStop(Runnable action) {}
-
-    @Override
     public boolean isCancelled() {
         return false;
     }

@@ -14,6 +14,7 @@ import dev.sluice.bridge.metrics.LeaseExtensions;
 import dev.sluice.bridge.metrics.Metrics;
 import dev.sluice.bridge.metrics.ProcessUsage;
 import dev.sluice.bridge.metrics.QueueCounters;
+import dev.sluice.bridge.metrics.SubscriptionCounts;
 import dev.sluice.buffer.LogStatus;
 import dev.sluice.queue.view.Counter;
 import dev.sluice.queue.view.MessageCounts;
@@ -62,6 +63,7 @@ final class PrometheusPage {
         queen.add(families, usage);
         new WorkFamilies(metrics).add(families);
         EndpointFamilies.add(families, metrics.endpoints());
+        subscriptions(families, metrics.subscriptions());
         return families.with(
                 metrics.requestTimes(),
                 metrics.work().runTimes(),
@@ -84,6 +86,16 @@ final class PrometheusPage {
         families.gauge("sluice_database_connections", "Connections to PostgreSQL.", pool.active(), "state", "active");
         families.gauge("sluice_database_connections", "", pool.idle(), "state", "idle");
         families.gauge("sluice_database_connections_awaited", "Threads that wait for a connection.", pool.waiting());
+    }
+
+    private static void subscriptions(Families families, SubscriptionCounts counts) {
+        families.gauge("sluice_subscribers", "Clients to which messages are pushed.", counts.subscribers());
+        families.gauge("sluice_subscribers_waiting_bytes", "What waits for them, in bytes.", counts.waitingBytes());
+        families.counter("sluice_subscribers_reads", "Reads of messages for subscribers.", counts.reads());
+        families.counter("sluice_subscribers_sent", "Messages given to subscribers.", counts.sent());
+        counts.dropped()
+                .forEach((reason, count) -> families.counter(
+                        "sluice_subscribers_dropped", "Subscribers dropped.", count, "reason", reason));
     }
 
     private static void intake(Families families, IntakeStatus intake, AdmissionStatus admission) {

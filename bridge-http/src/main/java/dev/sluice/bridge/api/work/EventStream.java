@@ -1,5 +1,6 @@
 package dev.sluice.bridge.api.work;
 
+import dev.sluice.bridge.http.StreamWriter;
 import java.io.ByteArrayOutputStream;
 import java.io.EOFException;
 import java.nio.ByteBuffer;
@@ -8,8 +9,6 @@ import java.util.ArrayDeque;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import org.eclipse.jetty.server.Response;
-import org.eclipse.jetty.util.Callback;
-import org.eclipse.jetty.util.IteratingCallback;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -17,14 +16,13 @@ import org.jspecify.annotations.Nullable;
  * waits. If the client does not read, a bounded number of events waits. Further ones are dropped, and an event
  * {@code dropped} says how many, in their place.
  */
-final class EventStream {
+final class EventStream implements StreamWriter.Source {
     private static final int MOST_BYTES = 64 << 10;
 
     private final Set<String> types;
     private final int room;
     private final ArrayDeque<byte[]> waiting = new ArrayDeque<>();
-    private final CompletableFuture<@Nullable Void> ended = new CompletableFuture<>();
-    private @Nullable Writer writer;
+    private @Nullable StreamWriter writer;
     private boolean closed;
     private long dropped;
 
@@ -45,12 +43,12 @@ final class EventStream {
 
     /** Starts to write. Completes when the stream has ended; fails if the client has disconnected. */
     CompletableFuture<@Nullable Void> start(Response response) {
-        Writer made = new Writer(response);
+        var made = new StreamWriter(response, this);
         synchronized (this) {
             writer = made;
         }
-        made.iterate();
-        return ended;
+        made.wake();
+        return made.ended();
     }
 
     /** Adds an event, or counts it as dropped. Never blocks. */
@@ -91,38 +89,33 @@ final class EventStream {
     }
 
     private void write() {
-        Writer open;
+        StreamWriter open;
         synchronized (this) {
             open = writer;
         }
         if (open != null) {
-            open.iterate();
+            open.wake();
         }
     }
 
     /** Ends the stream after the events that wait, or at once if the client does not read. */
     void close() {
-        Writer open;
+        StreamWriter open;
         synchronized (this) {
             closed = true;
             open = writer;
         }
-        if (open == null) {
-            ended.complete(null);
-        } else {
-            open.iterate();
+        if (open != null) {
+            open.wake();
             if (open.isBusy()) {
                 open.abort(new EOFException("the service stops"));
             }
         }
     }
 
-    CompletableFuture<@Nullable Void> ended() {
-        return ended;
-    }
-
     /** Returns the next events; null: none waits. */
-    private synchronized @Nullable ByteBuffer next() {
+    @Override
+    public synchronized @Nullable ByteBuffer next() {
         if (waiting.isEmpty() && dropped > 0 && !closed) {
             addDropped();
         }
@@ -136,51 +129,15 @@ final class EventStream {
         return ByteBuffer.wrap(bytes.toByteArray());
     }
 
-    private synchronized boolean isOver() {
+    @Override
+    public synchronized boolean isOver() {
         return closed && waiting.isEmpty();
     }
 
-    private final class Writer extends IteratingCallback {
-        private final Response response;
-        private volatile boolean busy;
-
-        Writer(Response response) {
-            this.response = response;
-        }
-
-        boolean isBusy() {
-            return busy;
-        }
-
-        @Override
-        protected Action process() {
-            ByteBuffer events = next();
-            if (events == null) {
-                return isOver() ? Action.SUCCEEDED : Action.IDLE;
-            }
-            busy = true;
-            response.write(false, events, Callback.from(this::written, this::failed));
-            return Action.SCHEDULED;
-        }
-
-        private void written() {
-            busy = false;
-            succeeded();
-        }
-
-        @Override
-        protected void onCompleteSuccess() {
-            ended.complete(null);
-        }
-
-        @Override
-        protected void onCompleteFailure(Throwable cause) {
-            synchronized (EventStream.this) {
-                closed = true;
-                waiting.clear();
-            }
-            ended.completeExceptionally(cause);
-        }
+    @Override
+    public synchronized void lost() {
+        closed = true;
+        waiting.clear();
     }
 
     /** The texts of a stream (WHATWG HTML §9.2). */

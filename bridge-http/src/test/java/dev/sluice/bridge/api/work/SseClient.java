@@ -14,7 +14,7 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /** Reads a stream of events as curl does: the bytes of one connection, when it wants to. */
-final class SseClient implements AutoCloseable {
+public final class SseClient implements AutoCloseable {
     private static final int PATIENCE_MILLIS = 60_000;
     private static final int SMALL_BUFFER = 4 << 10;
 
@@ -23,22 +23,22 @@ final class SseClient implements AutoCloseable {
     private final String status;
 
     /** An event: its fields by name. Lines that are no events have no {@code event}. */
-    record Event(Map<String, String> fields) {
-        String name() {
+    public record Event(Map<String, String> fields) {
+        public String name() {
             return fields.getOrDefault("event", "");
         }
 
-        String id() {
+        public String id() {
             return fields.getOrDefault("id", "");
         }
 
-        String data() {
+        public String data() {
             return fields.getOrDefault("data", "");
         }
     }
 
     /** Connects, and reads the headers of the answer. */
-    SseClient(int port, String pathAndQuery, String... headerLines) {
+    public SseClient(int port, String pathAndQuery, String... headerLines) {
         try {
             socket.setReceiveBufferSize(SMALL_BUFFER); // So that a client that does not read is noticed soon.
             socket.setSoTimeout(PATIENCE_MILLIS);
@@ -58,13 +58,13 @@ final class SseClient implements AutoCloseable {
         }
     }
 
-    int status() {
+    public int status() {
         return Integer.parseInt(status.split(" ", -1)[1]);
     }
 
     /** Reads the next event with a name; null at the end of the stream. */
     @Nullable
-    Event next() {
+    public Event next() {
         var fields = new HashMap<String, String>();
         try {
             for (String line = reader.readLine(); line != null; line = reader.readLine()) {
@@ -82,7 +82,7 @@ final class SseClient implements AutoCloseable {
     }
 
     /** Reads until an event has a name. */
-    Event until(String name) {
+    public Event until(String name) {
         for (Event event = next(); event != null; event = next()) {
             if (event.name().equals(name)) {
                 return event;
