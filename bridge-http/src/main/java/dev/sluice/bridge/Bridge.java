@@ -44,6 +44,7 @@ import dev.sluice.bridge.repositories.DatabaseExecutor;
 import dev.sluice.bridge.repositories.Repositories;
 import dev.sluice.bridge.repositories.RepositorySettings;
 import dev.sluice.bridge.subscribe.Subscriptions;
+import dev.sluice.bridge.schedule.ScheduleService;
 import dev.sluice.bridge.system.DataDirectory;
 import dev.sluice.bridge.system.FileProblem;
 import dev.sluice.bridge.system.OwnFiles;
@@ -359,6 +360,14 @@ final class Bridge implements StoppedByProcess {
         startDeadLetterJobs(settings);
     }
 
+    private ScheduleService startSchedules(Metrics metrics) throws StartException {
+        var schedules = parts.add(
+                new ScheduleService(config.schedules(), storage.control(), config.smallWriter(), pop.wake));
+        schedules.start();
+        metrics.schedules(schedules::counts);
+        return schedules;
+    }
+
     private void startDeadLetterJobs(RetentionSettings settings) throws StartException {
         DataSource control = storage.control();
         long bytes = HeapShares.transaction(DeadLetters.MAX_PAGE_BYTES);
@@ -415,6 +424,7 @@ final class Bridge implements StoppedByProcess {
                 pop.work::buffer,
                 pop.endpoints.service().registry(),
                 subscriptions,
+                startSchedules(metrics),
                 metrics,
                 pop.maintenance,
                 new BridgeState(

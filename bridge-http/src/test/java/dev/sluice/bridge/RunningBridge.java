@@ -110,6 +110,11 @@ public final class RunningBridge implements AutoCloseable {
         return send(HttpRequest.newBuilder(URI.create(url() + path)).GET());
     }
 
+    /** Sends a change; returns the answer whatever its status. */
+    public HttpResponse<String> patch(String path, String body) {
+        return send(HttpRequest.newBuilder(URI.create(url() + path)).method("PATCH", BodyPublishers.ofString(body)));
+    }
+
     /** Deletes; returns the answer whatever its status. */
     public HttpResponse<String> delete(String path) {
         return send(HttpRequest.newBuilder(URI.create(url() + path)).DELETE());

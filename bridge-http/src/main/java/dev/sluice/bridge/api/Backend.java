@@ -10,6 +10,7 @@ import dev.sluice.bridge.repositories.DatabaseExecutor;
 import dev.sluice.bridge.repositories.Repositories;
 import dev.sluice.bridge.repositories.RepositorySettings;
 import dev.sluice.bridge.subscribe.Subscriptions;
+import dev.sluice.bridge.schedule.ScheduleService;
 import dev.sluice.work.WorkBuffer;
 import java.util.Set;
 import java.util.function.Consumer;
@@ -31,6 +32,7 @@ import javax.sql.DataSource;
  * @param work returns the work engine; throws {@code QueueException} while the database cannot be used
  * @param endpoints the endpoints that get messages of queues
  * @param subscriptions clients to which the messages of queues are pushed
+ * @param schedules pushes messages by the clock
  * @param metrics what the process counts
  * @param maintenance what an operator has put on hold
  * @param state the state of the service
@@ -49,6 +51,7 @@ public record Backend(
         Supplier<WorkBuffer> work,
         Registry endpoints,
         Subscriptions subscriptions,
+        ScheduleService schedules,
         Metrics metrics,
         MaintenanceMode maintenance,
         ServiceState state,

@@ -27,6 +27,7 @@ import dev.sluice.bridge.api.observe.ServerEndpoints;
 import dev.sluice.bridge.api.observe.StatusEndpoints;
 import dev.sluice.bridge.api.observe.TraceEndpoints;
 import dev.sluice.bridge.api.subscribe.SubscribeEndpoint;
+import dev.sluice.bridge.api.schedule.ScheduleRoutes;
 import dev.sluice.bridge.api.work.WorkRoutes;
 import dev.sluice.bridge.http.Connections;
 import dev.sluice.bridge.http.RequestBodies;
@@ -82,6 +83,7 @@ final class RouteTable implements AutoCloseable {
         addEndpoints(backend, bodies);
         subscriptions = backend.subscriptions();
         rows.addAll(new SubscribeEndpoint(subscriptions).routes());
+        rows.addAll(new ScheduleRoutes(backend.schedules(), backend.executor(), bodies).routes());
         addManagement(backend, bodies);
         addObservation(backend, bodies);
         rows.addAll(new DocumentationEndpoints().routes());

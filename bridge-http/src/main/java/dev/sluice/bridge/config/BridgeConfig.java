@@ -8,6 +8,7 @@ import dev.sluice.bridge.notice.NoticeConfig;
 import dev.sluice.bridge.outbound.OutboundSettings;
 import dev.sluice.bridge.postgres.Database;
 import dev.sluice.bridge.subscribe.SubscriptionLimits;
+import dev.sluice.bridge.schedule.ScheduleConfig;
 import dev.sluice.bridge.system.ConfigException;
 import dev.sluice.bridge.work.HandlerConfig;
 import dev.sluice.bridge.work.WorkConfig;
@@ -29,6 +30,7 @@ public final class BridgeConfig {
     private final NavigableMap<String, String> kafkaClients;
 
     private final List<HandlerConfig> handlers;
+    private final List<ScheduleConfig.Declared> schedules;
     /** Keys that variables of another service have set, with the variables. */
     private final Map<String, String> aliases;
 
@@ -38,8 +40,10 @@ public final class BridgeConfig {
             Values values,
             Map<String, String> kafkaClients,
             List<HandlerConfig> handlers,
+            List<ScheduleConfig.Declared> schedules,
             Map<String, String> aliases) {
         this.values = values;
+        this.schedules = List.copyOf(schedules);
         this.handlers = List.copyOf(handlers);
         this.aliases = Collections.unmodifiableMap(new TreeMap<>(aliases));
         this.kafkaClients = Collections.unmodifiableNavigableMap(new TreeMap<>(kafkaClients));
@@ -72,6 +76,11 @@ public final class BridgeConfig {
                 .append(" = ")
                 .append(KafkaConfig.isSecret(property) ? Secrets.HIDDEN : Secrets.hidden(value)));
         handlers.forEach(handler -> describe(handler, text));
+        schedules.forEach(each -> text.append("\n  ")
+                .append(ScheduleKeys.PREFIX)
+                .append(each.spec().name())
+                .append(" = ")
+                .append(Secrets.hidden(each.spec().words())));
         return text.toString();
     }
 
@@ -141,6 +150,11 @@ public final class BridgeConfig {
         return WorkSettings.of(values, cipher(), handlers);
     }
 
+    /** Returns the settings of schedules. */
+    public ScheduleConfig schedules() {
+        return ScheduleKeys.of(values, cipher(), schedules);
+    }
+
     /** Returns the settings of calls to addresses that others have chosen. */
     public OutboundSettings outbound() {
         return OutboundKeys.of(values);
@@ -188,6 +202,6 @@ public final class BridgeConfig {
     /** Returns the same settings with these keys, in the form of {@code encryption.keys}. */
     public BridgeConfig withEncryptionKeys(String keys) {
         return new BridgeConfig(
-                values.with(EncryptionSettings.KEYS, Optional.of(keys)), kafkaClients, handlers, aliases);
+                values.with(EncryptionSettings.KEYS, Optional.of(keys)), kafkaClients, handlers, schedules, aliases);
     }
 }

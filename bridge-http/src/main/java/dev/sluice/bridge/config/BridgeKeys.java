@@ -25,6 +25,7 @@ final class BridgeKeys {
             OutboundKeys.GROUP,
             EndpointKeys.GROUP,
             SubscribeSettings.GROUP,
+            ScheduleKeys.GROUP,
             StopSettings.GROUP,
             MetricsSettings.GROUP);
 

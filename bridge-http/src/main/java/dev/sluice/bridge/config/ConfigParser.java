@@ -1,6 +1,7 @@
 package dev.sluice.bridge.config;
 
 import dev.sluice.bridge.drain.kafka.KafkaConfig;
+import dev.sluice.bridge.schedule.ScheduleConfig;
 import dev.sluice.bridge.system.ConfigException;
 import dev.sluice.bridge.work.HandlerConfig;
 import java.util.ArrayList;
@@ -40,7 +41,8 @@ final class ConfigParser {
         Map<String, String> kafkaClients = kafkaClients();
         var values = new Values(parsed());
         List<HandlerConfig> handlers = new HandlerParser(found.values(), this::problemOfHandler).parse();
-        var config = new BridgeConfig(values, kafkaClients, handlers, found.aliases());
+        List<ScheduleConfig.Declared> schedules = new ScheduleParser(found.values(), problems::add).parse();
+        var config = new BridgeConfig(values, kafkaClients, handlers, schedules, found.aliases());
         check(config, values);
         if (!problems.isEmpty()) {
             // Any value may be an address with a password, put there by mistake.
@@ -67,7 +69,7 @@ final class ConfigParser {
     private Map<String, String> kafkaClients() {
         var clients = new TreeMap<String, String>();
         found.values().forEach((key, value) -> {
-            if (BridgeKeys.find(key) != null || HandlerParser.owns(key)) {
+            if (BridgeKeys.find(key) != null || HandlerParser.owns(key) || ScheduleParser.owns(key)) {
                 return;
             }
             String property = key.startsWith(KafkaSettings.PREFIX) ? key.substring(KafkaSettings.PREFIX.length()) : "";

@@ -16,6 +16,7 @@ public final class Metrics {
     private final WorkMetrics work;
     private volatile List<QueueStatus> queues = List.of();
     private volatile Supplier<EndpointCounts> endpoints = () -> EndpointCounts.NONE;
+    private volatile Supplier<ScheduleCounts> schedules = () -> ScheduleCounts.NONE;
 
     /**
      * Makes counters that start at zero.
@@ -58,6 +59,16 @@ public final class Metrics {
     /** Returns the counts of endpoints. */
     public EndpointCounts endpoints() {
         return endpoints.get();
+    }
+
+    /** Sets what counts schedules. */
+    public void schedules(Supplier<ScheduleCounts> counts) {
+        schedules = counts;
+    }
+
+    /** Returns the counts of schedules. */
+    public ScheduleCounts schedules() {
+        return schedules.get();
     }
 
     /** Returns the counts of the last minute. */

@@ -27,6 +27,8 @@ import dev.sluice.bridge.notice.NoticeWriter;
 import dev.sluice.bridge.pop.PopDispatcher;
 import dev.sluice.bridge.repositories.DatabaseExecutor;
 import dev.sluice.bridge.repositories.Repositories;
+import dev.sluice.bridge.schedule.ScheduleConfig;
+import dev.sluice.bridge.schedule.ScheduleService;
 import dev.sluice.bridge.repositories.RepositorySettings;
 import dev.sluice.bridge.subscribe.SubscriptionLimits;
 import dev.sluice.bridge.subscribe.Subscriptions;
@@ -196,6 +198,18 @@ abstract class HttpServiceFixture {
                         },
                         endpoints(database),
                         subscriptions,
+                        new ScheduleService(
+                                new ScheduleConfig(
+                                        "sluice",
+                                        PayloadCipher.NONE,
+                                        Duration.ofMinutes(1),
+                                        100,
+                                        100,
+                                        Duration.ofSeconds(1),
+                                        List.of()),
+                                database,
+                                settings.writer(),
+                                queues -> {}),
                         metrics,
                         new NoMaintenance(),
                         state,

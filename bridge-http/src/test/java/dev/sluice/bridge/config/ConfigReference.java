@@ -13,6 +13,9 @@ final class ConfigReference {
         var page = new StringBuilder(text("introduction.md"));
         for (KeyGroup group : BridgeKeys.GROUPS) {
             append(group, "", page);
+            if (group == ScheduleKeys.GROUP) {
+                append(ScheduleKeys.OF_EACH, text("schedules.md").strip() + "\n\n", page);
+            }
             if (group == WorkSettings.GROUP) {
                 append(HandlerSettingsKeys.GROUP, text("handlers.md").strip() + "\n\n", page);
                 append(BuiltinSettings.GROUP, text("builtins.md").strip() + "\n\n", page);

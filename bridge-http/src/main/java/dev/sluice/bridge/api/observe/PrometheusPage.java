@@ -13,6 +13,7 @@ import dev.sluice.bridge.metrics.Counters;
 import dev.sluice.bridge.metrics.LeaseExtensions;
 import dev.sluice.bridge.metrics.Metrics;
 import dev.sluice.bridge.metrics.ProcessUsage;
+import dev.sluice.bridge.metrics.ScheduleCounts;
 import dev.sluice.bridge.metrics.QueueCounters;
 import dev.sluice.bridge.metrics.SubscriptionCounts;
 import dev.sluice.buffer.LogStatus;
@@ -64,6 +65,7 @@ final class PrometheusPage {
         new WorkFamilies(metrics).add(families);
         EndpointFamilies.add(families, metrics.endpoints());
         subscriptions(families, metrics.subscriptions());
+        schedules(families);
         return families.with(
                 metrics.requestTimes(),
                 metrics.work().runTimes(),
@@ -321,6 +323,13 @@ final class PrometheusPage {
         more[labels.length] = name;
         more[labels.length + 1] = value;
         return more;
+    }
+
+    private void schedules(Families families) {
+        ScheduleCounts counts = metrics.schedules();
+        families.counter("sluice_schedule_fired", "Messages that schedules have pushed here.", counts.fired());
+        families.counter("sluice_schedule_skipped", "Ticks of schedules that were missed and left out.", counts.skipped());
+        families.counter("sluice_schedule_failures", "Attempts to fire schedules that failed.", counts.failures());
     }
 
     static int bit(boolean value) {
