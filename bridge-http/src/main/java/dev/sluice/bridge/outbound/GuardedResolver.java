@@ -51,7 +51,7 @@ final class GuardedResolver implements SocketAddressResolver, AutoCloseable {
     public void resolve(String host, int port, Map<String, Object> context, Promise<List<InetSocketAddress>> promise) {
         boolean isProxy = context.get(Destination.CONTEXT_KEY) instanceof Destination destination
                 && destination.getProxy() != null;
-        (isProxy ? lookUp(host) : checked(host)).whenComplete((addresses, problem) -> {
+        var ignored = (isProxy ? lookUp(host) : checked(host)).whenComplete((addresses, problem) -> {
             if (problem == null) {
                 promise.succeeded(addresses.stream()
                         .map(address -> new InetSocketAddress(address, port))

@@ -143,7 +143,7 @@ public final class OutboundClient implements AutoCloseable {
                     .headers(headers -> call.headers().forEach(headers::put))
                     .body(new BytesRequestContent(call.headers().get("content-type"), call.body()));
             var reader = new AnswerReader(url, settings, result, () -> isStopped);
-            result.whenComplete((answer, failure) -> {
+            var unused = result.whenComplete((answer, failure) -> {
                 if (result.isCancelled()) {
                     var ignored = request.abort(failure);
                 }

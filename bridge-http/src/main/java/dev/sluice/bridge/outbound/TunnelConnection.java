@@ -48,7 +48,7 @@ final class TunnelConnection extends AbstractConnection implements Callback {
     @Override
     public void onOpen() {
         super.onOpen();
-        request.whenComplete((text, problem) -> {
+        var ignored = request.whenComplete((text, problem) -> {
             if (problem == null) {
                 getEndPoint().write(this, BufferUtil.toBuffer(text, ISO_8859_1));
             } else {

@@ -22,7 +22,7 @@ public final class SystemTimers implements Timers, AutoCloseable {
 
     @Override
     public void after(Duration wait, Runnable task) {
-        clock.schedule(task, wait.toMillis(), TimeUnit.MILLISECONDS);
+        var ignored = clock.schedule(task, wait.toMillis(), TimeUnit.MILLISECONDS);
     }
 
     @Override

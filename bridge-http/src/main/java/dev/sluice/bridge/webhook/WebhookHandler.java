@@ -91,12 +91,12 @@ public final class WebhookHandler implements AsyncHandler {
     private void send(WebhookTarget target, WebhookMessage message, Delivery delivery) {
         CompletableFuture<Attempt> request = sender.send(target, message);
         CompletableFuture<Outcome> outcome = delivery.outcome();
-        request.whenComplete((attempt, cancelled) -> {
+        var ignored = request.whenComplete((attempt, cancelled) -> {
             if (attempt != null) {
                 end(target, attempt, delivery);
             }
         });
-        outcome.whenComplete((ended, failure) -> {
+        var unused = outcome.whenComplete((ended, failure) -> {
             if (outcome.isCancelled()) {
                 request.cancel(true);
             }

@@ -105,7 +105,7 @@ public final class WebhookSender {
                     ? answered(target, id, began, took, answer)
                     : failed(target, id, began, took, failure);
         });
-        attempt.whenComplete((ended, failure) -> {
+        var ignored = attempt.whenComplete((ended, failure) -> {
             if (attempt.isCancelled()) {
                 call.cancel(true);
             }

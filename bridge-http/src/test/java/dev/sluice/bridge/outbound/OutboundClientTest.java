@@ -225,7 +225,7 @@ class OutboundClientTest {
 
     @Test
     void ofSeveralAddressesOnlyThoseAllowedAreConnectedTo() throws Exception {
-        HostLookup both = host -> List.of(InetAddress.getByName("10.0.0.1"), InetAddress.getByName("127.0.0.1"));
+        HostLookup both = host -> List.of(InetAddress.getByName("10.0.0.1"), InetAddress.getLoopbackAddress());
         assertThat(answerOf(client(LOCAL, both), call(named("both.example"), PATIENCE))
                         .status())
                 .isEqualTo(200);

@@ -37,7 +37,7 @@ class TlsAndProxyTest {
     private static final Duration PATIENCE = Duration.ofSeconds(20);
     private static final char[] PASSWORD = "password".toCharArray();
     private static final OutboundSettings LOCAL = OutboundSettings.DEFAULT.allowed(List.of(Cidr.parse("127.0.0.1")));
-    private static final HostLookup HERE = host -> List.of(InetAddress.getByName("127.0.0.1"));
+    private static final HostLookup HERE = host -> List.of(InetAddress.getLoopbackAddress());
 
     @TempDir
     static Path directory;
@@ -91,7 +91,7 @@ class TlsAndProxyTest {
         managers.init(store, PASSWORD);
         SSLContext tls = SSLContext.getInstance("TLS");
         tls.init(managers.getKeyManagers(), null, null);
-        server = HttpsServer.create(new InetSocketAddress(InetAddress.getByName("127.0.0.1"), 0), 0);
+        server = HttpsServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
         server.setHttpsConfigurator(new HttpsConfigurator(tls));
         server.createContext("/", exchange -> {
             exchange.getRequestBody().readAllBytes();
@@ -173,7 +173,7 @@ class TlsAndProxyTest {
 
     /** A proxy that knows CONNECT only, and keeps the requests that it gets. */
     private final class Proxy implements AutoCloseable {
-        private final ServerSocket socket = new ServerSocket(0, 50, InetAddress.getByName("127.0.0.1"));
+        private final ServerSocket socket = new ServerSocket(0, 50, InetAddress.getLoopbackAddress());
         private final List<String> requests = new CopyOnWriteArrayList<>();
         private final int target;
         private final String answer;

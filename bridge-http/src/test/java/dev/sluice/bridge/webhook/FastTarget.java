@@ -100,7 +100,7 @@ final class FastTarget implements AutoCloseable {
             channel.close();
             return;
         }
-        String text = new String(buffer.array(), 0, buffer.position(), ISO_8859_1);
+        String text = ISO_8859_1.decode(buffer.duplicate().flip()).toString();
         int from = 0;
         for (int end = text.indexOf("\r\n\r\n"); end >= 0; end = text.indexOf("\r\n\r\n", from)) {
             Matcher length = LENGTH.matcher(text).region(from, end);
