@@ -26,7 +26,7 @@ import org.slf4j.LoggerFactory;
  * delivery never waits for it: attempts that find no room are dropped and counted. While PostgreSQL does not answer,
  * the attempts of the last transaction are kept and tried again. Those of a process that dies are lost.
  */
-public final class AttemptLog implements AutoCloseable {
+final class AttemptLog implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(AttemptLog.class);
 
     /** Most attempts that wait. */

@@ -23,7 +23,7 @@ import org.slf4j.LoggerFactory;
 final class Directory {
     private static final Logger log = LoggerFactory.getLogger(Directory.class);
 
-    /** Most queues of which it is remembered whether an endpoint reads them. */
+    /** Most queues that are remembered, each with whether an endpoint reads it. */
     private static final int MAX_REMEMBERED = 10_000;
 
     private final Transactions transactions;

@@ -2,7 +2,7 @@
  * Notices: messages in the queue {@code sluice.events} that say that somebody should look.
  *
  * <pre>
- *  Thresholds ──▶ NoticeRows: raised already? ──▶ NoticeWriter ──▶ queue sluice.events ──▶ whoever reads it
+ *  Thresholds ──▶ NoticeRows: raised already? ──▶ NoticeWriter ──▶ queue sluice.events ──▶ its consumers
  *  breakers ────▶      (one transaction with the message)               (an endpoint, for example)
  *  endpoints that are disabled ────────────────────▲
  * </pre>

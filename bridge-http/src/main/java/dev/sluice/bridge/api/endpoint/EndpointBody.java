@@ -38,7 +38,7 @@ final class EndpointBody {
     private static final int USUAL_CONCURRENCY = 10;
     private static final int USUAL_TIMEOUT_MS = 20_000;
 
-    /** What an endpoint has of which a client says nothing. */
+    /** What an endpoint has if a client says nothing else. */
     private static final Target USUAL = new Target(
             "",
             Map.of(),

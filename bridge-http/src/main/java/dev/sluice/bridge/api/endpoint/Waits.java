@@ -27,7 +27,7 @@ final class Waits {
         };
     }
 
-    /** Returns a duration in the largest unit of which it is a multiple, up to hours. */
+    /** Returns a duration as a whole number of the largest unit that fits, up to hours. */
     static String text(Duration wait) {
         long ms = wait.toMillis();
         if (ms % 1000 != 0) {
