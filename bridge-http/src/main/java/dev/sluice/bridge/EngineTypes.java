@@ -9,6 +9,7 @@ import java.time.Duration;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.Semaphore;
 import java.util.function.Supplier;
@@ -108,7 +109,7 @@ final class EngineTypes implements WebhookDelivery.Types, AutoCloseable {
     /** A type that cannot be changed must not keep the others from it. */
     private boolean applySafely(String type, @Nullable Registered target) throws InterruptedException {
         Registered before = there.get(type);
-        if (before == target) {
+        if (Objects.equals(before, target)) {
             return true;
         }
         try {

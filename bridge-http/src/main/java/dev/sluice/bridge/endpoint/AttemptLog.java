@@ -116,7 +116,7 @@ final class AttemptLog implements AutoCloseable {
         taken.add(first);
         boolean unused = closing.await(LINGER_MS, TimeUnit.MILLISECONDS); // One transaction for many attempts.
         waiting.drainTo(taken, BATCH - 1);
-        taken.removeIf(each -> each == END);
+        taken.removeIf(each -> each.equals(END));
     }
 
     private void store(List<NewAttempt> taken) {

@@ -23,6 +23,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import javax.sql.DataSource;
@@ -59,7 +60,7 @@ final class FanOut implements AutoCloseable {
             PriorityLane.NORMAL.partition(ThreadLocalRandom.current().nextInt(PriorityLane.PARTITIONS));
 
     private final Set<Ready> refused = new HashSet<>();
-    private volatile long copied;
+    private final LongAdder copied = new LongAdder();
 
     /**
      * Makes a fan-out; its first run opens its connection.
@@ -85,7 +86,7 @@ final class FanOut implements AutoCloseable {
 
     /** Returns how many works this process has written. Any thread may call. */
     long copied() {
-        return copied;
+        return copied.sum();
     }
 
     /**
@@ -179,7 +180,7 @@ final class FanOut implements AutoCloseable {
             return true; // Either both have changed, the cursors and the queues, or neither.
         }
         if (!done.works().isEmpty()) {
-            copied += done.works().size(); // Only this thread writes it.
+            copied.add(done.works().size());
             written.accept(done.works().stream().map(NewMessage::queue).collect(Collectors.toSet()));
         }
         return done.hasTaken();

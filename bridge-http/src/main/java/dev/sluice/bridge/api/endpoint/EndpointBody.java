@@ -142,7 +142,7 @@ final class EndpointBody {
         var headers = new TreeMap<String, String>(String.CASE_INSENSITIVE_ORDER);
         headers.putAll(before);
         headers.remove(Target.UNREADABLE); // The client gives them again.
-        value.fields().forEachRemaining(each -> {
+        value.properties().forEach(each -> {
             if (each.getValue().isNull()) {
                 headers.remove(each.getKey());
             } else if (each.getValue().isTextual()) {
