@@ -9,6 +9,7 @@
  *   <li>{@link ConsumerGroups} lists groups with their lag, moves their positions, and deletes groups.
  *   <li>{@link DeadLetters} lists and purges dead letters. ({@link dev.sluice.queue.transact.Redrive} pushes them
  *       again, and the package {@code letters} does so in bulk.)
+ *   <li>{@link ScheduledMessages} lists the messages that are not due, cancels them, and moves them to another time.
  *   <li>{@link Retention} deletes expired messages, old dead letters, unused rows, and the rows of everything that was
  *       deleted.
  *   <li>{@link PushRule} tells a bridge which queues are encrypted or full, before it accepts a push.
@@ -54,15 +55,15 @@
  *       {@link ConsumerGroups}.
  * </ul>
  *
- * <p>The package does not check rights, and does not wake waiting pops: a bridge does both. It shows no messages: that
- * is the package {@code view}.
+ * <p>The package does not check rights, and does not wake waiting pops: a bridge does both. It shows no stored
+ * messages: that is the package {@code view}.
  *
  * <h2>Public types</h2>
  *
  * <p>The bridge uses all of them: {@link Queues} with {@link PartitionInfo}; {@link ConsumerGroups} with
  * {@link GroupInfo}, {@link GroupPartition} and {@link SeekTarget}; {@link DeadLetters} with {@link DeadLetter} and
- * {@link DeadLetterFilter}; {@link Retention} with {@link RetentionListener} and {@link RetentionResult};
- * {@link PushRule} and {@link SharedSwitches}. The connectors use {@link KnownTopics}.
+ * {@link DeadLetterFilter}; {@link ScheduledMessages}; {@link Retention} with {@link RetentionListener} and
+ * {@link RetentionResult}; {@link PushRule} and {@link SharedSwitches}. The connectors use {@link KnownTopics}.
  */
 @NullMarked
 package dev.sluice.queue.admin;
