@@ -10,6 +10,7 @@ import dev.sluice.bridge.api.manage.DeadLetterJobEndpoints;
 import dev.sluice.bridge.api.manage.MaintenanceEndpoints;
 import dev.sluice.bridge.api.manage.MigrationEndpoints;
 import dev.sluice.bridge.api.manage.QueueEndpoints;
+import dev.sluice.bridge.api.manage.ScheduledEndpoints;
 import dev.sluice.bridge.api.messages.AcknowledgeEndpoint;
 import dev.sluice.bridge.api.messages.DataPath;
 import dev.sluice.bridge.api.messages.LeaseEndpoint;
@@ -132,6 +133,7 @@ final class RouteTable implements AutoCloseable {
         rows.addAll(
                 new DeadLetterEndpoints(of.deadLetters(), of.redrive(), of.queue(), executor, wake, bodies).routes());
         rows.addAll(new DeadLetterJobEndpoints(of.errorGroups(), of.deadLetterJobs(), executor, bodies).routes());
+        rows.addAll(new ScheduledEndpoints(of.scheduled(), executor, bodies).routes());
         rows.addAll(new ConsumerGroupEndpoints(of.groups(), of.queues(), executor, listMax, wake, bodies).routes());
         rows.addAll(new MaintenanceEndpoints(
                         backend.maintenance(), backend.state(), backend.failed(), executor, wake, bodies)

@@ -4,6 +4,7 @@ import dev.sluice.bridge.limits.HeapShares;
 import dev.sluice.queue.admin.ConsumerGroups;
 import dev.sluice.queue.admin.DeadLetters;
 import dev.sluice.queue.admin.Queues;
+import dev.sluice.queue.admin.ScheduledMessages;
 import dev.sluice.queue.letters.DeadLetterJobs;
 import dev.sluice.queue.letters.ErrorGroups;
 import dev.sluice.queue.read.Queue;
@@ -30,6 +31,7 @@ import javax.sql.DataSource;
  * @param redrive moves dead letters back into their queues
  * @param errorGroups counts dead letters by shape of error
  * @param deadLetterJobs jobs that move or delete dead letters
+ * @param scheduled messages that are not due
  * @param overview counts of messages by queue, namespace and task
  * @param messages stored messages
  * @param traces traces of messages
@@ -47,6 +49,7 @@ public record Repositories(
         Redrive redrive,
         ErrorGroups errorGroups,
         DeadLetterJobs deadLetterJobs,
+        ScheduledMessages scheduled,
         QueueOverview overview,
         StoredMessages messages,
         Traces traces,
@@ -75,6 +78,8 @@ public record Repositories(
                 new Redrive(dataSource, settings.writer(), deadLetterBytes),
                 new ErrorGroups(dataSource, schema),
                 new DeadLetterJobs(dataSource, schema, deadLetters),
+                new ScheduledMessages(
+                        dataSource, schema, cipher, HeapShares.transaction(ScheduledMessages.MAX_PAGE_BYTES)),
                 new QueueOverview(dataSource, schema),
                 new StoredMessages(dataSource, schema, cipher),
                 new Traces(dataSource, schema, cipher),

@@ -182,8 +182,12 @@ class LimitsOfNumbersTest {
         }
         places.add(inQuery("/api/v1/buffers/failed", "after"));
         places.add(inQuery("/api/v1/consumer-groups/lagging", "minLagSeconds"));
-        for (String range :
-                List.of("/api/v1/messages", "/api/v1/dlq", "/api/v1/status", "/api/v1/analytics/queue-ops")) {
+        for (String range : List.of(
+                "/api/v1/messages",
+                "/api/v1/scheduled",
+                "/api/v1/dlq",
+                "/api/v1/status",
+                "/api/v1/analytics/queue-ops")) {
             places.add(inQuery(range, "from"));
             places.add(inQuery(range, "to"));
         }

@@ -86,6 +86,7 @@ class OpenApiTest {
         String first = "{\"queue\":\"orders\",\"partition\":\"customer-7\",\"transactionId\":\"o-1\",\"payload\":1}";
         assertThat(bridge.push("{\"items\":[" + first + "]}").body()).contains("\"queued\"");
         addWorks();
+        addScheduled();
         contract = new YAMLMapper().readTree(bridge.get("/openapi.yaml").body());
     }
 
@@ -102,6 +103,16 @@ class OpenApiTest {
                             + " '{}', '{\"a\":\"b\"}', now(), now() + interval '1 hour', false, 1, '[]'"
                             + " from sluice.queues q where q.name = 'work.examples'");
         }
+    }
+
+    /** The examples speak of these scheduled messages: one to show, one to cancel and one to move. */
+    private static void addScheduled() {
+        for (int i = 1; i <= 3; i++) {
+            String item = "{\"queue\":\"later\",\"transactionId\":\"" + i + "\",\"payload\":1,\"delayMs\":3600000}";
+            assertThat(bridge.push("{\"items\":[" + item + "]}").statusCode()).isEqualTo(201);
+        }
+        postgres.execute("update sluice.scheduled"
+                + " set message_id = ('019e3000-0000-7000-8000-00000000001' || transaction_id)::uuid");
     }
 
     @AfterAll

@@ -149,6 +149,7 @@ class RequestMemoryRoutesTest {
                 tree("/api/v1/configure"),
                 tree("/api/v1/dlq/redrive"),
                 tree("/api/v1/dlq/jobs"),
+                tree("/api/v1/scheduled/{id}/move", "/api/v1/scheduled/" + ID + "/move"),
                 tree("/api/v1/system/maintenance"),
                 tree("/api/v1/system/maintenance/pop"),
                 tree("/internal/api/notify"),

@@ -84,6 +84,8 @@ class RouteTableTest extends HttpServiceFixture {
                         READ_ONLY  GET    /api/v1/resources/queues
                         READ_ONLY  GET    /api/v1/resources/queues/{queue}
                         READ_ONLY  GET    /api/v1/resources/tasks
+                        READ_ONLY  GET    /api/v1/scheduled
+                        READ_ONLY  GET    /api/v1/scheduled/{id}
                         READ_ONLY  GET    /api/v1/status
                         READ_ONLY  GET    /api/v1/status/analytics
                         READ_ONLY  GET    /api/v1/status/buffers
@@ -100,6 +102,7 @@ class RouteTableTest extends HttpServiceFixture {
                         READ_ONLY  GET    /api/v1/work/{id}
                         READ_ONLY  POST   /streams/v1/state/get
                         READ_WRITE DELETE /api/v1/messages/{partitionId}/{transactionId}
+                        READ_WRITE DELETE /api/v1/scheduled/{id}
                         READ_WRITE GET    /api/v1/pop
                         READ_WRITE GET    /api/v1/pop/queue/{queue}
                         READ_WRITE GET    /api/v1/pop/queue/{queue}/partition/{partition}
@@ -122,6 +125,7 @@ class RouteTableTest extends HttpServiceFixture {
                         READ_WRITE POST   /api/v1/push
                         READ_WRITE POST   /api/v1/push-legacy
                         READ_WRITE POST   /api/v1/push/{queue}
+                        READ_WRITE POST   /api/v1/scheduled/{id}/move
                         READ_WRITE POST   /api/v1/traces
                         READ_WRITE POST   /api/v1/transaction
                         READ_WRITE POST   /api/v1/work

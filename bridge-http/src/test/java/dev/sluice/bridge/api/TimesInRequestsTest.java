@@ -261,6 +261,7 @@ class TimesInRequestsTest {
             "/api/v1/analytics/queue-parked-replicas",
             "/api/v1/analytics/retention",
             "/api/v1/messages",
+            "/api/v1/scheduled",
             "/api/v1/dlq");
 
     @Test

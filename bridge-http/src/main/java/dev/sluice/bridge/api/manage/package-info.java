@@ -1,11 +1,12 @@
 /**
- * Routes that change how the service works: queues, consumer groups, dead letters, the local log, maintenance and
- * copies into another database.
+ * Routes that change how the service works: queues, consumer groups, dead letters, scheduled messages, the local log,
+ * maintenance and copies into another database.
  *
  * <ul>
  *   <li>{@link dev.sluice.bridge.api.manage.QueueEndpoints} configures, clears and deletes queues and partitions.
  *   <li>{@link dev.sluice.bridge.api.manage.ConsumerGroupEndpoints} shows, moves and deletes consumer groups.
  *   <li>{@link dev.sluice.bridge.api.manage.DeadLetterEndpoints} lists, redrives and deletes dead letters.
+ *   <li>{@link dev.sluice.bridge.api.manage.ScheduledEndpoints} lists, cancels and moves messages that are not due.
  *   <li>{@link dev.sluice.bridge.api.manage.BufferEndpoints} shows the local log and retries failed records. It waits
  *       for the disk on one thread of its own.
  *   <li>{@link dev.sluice.bridge.api.manage.MaintenanceEndpoints} turns maintenance on and off, shows the state that
