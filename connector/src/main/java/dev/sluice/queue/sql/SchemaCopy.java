@@ -65,7 +65,8 @@ public final class SchemaCopy {
             "endpoint_secrets",
             "endpoint_attempts",
             "notices",
-            "notice_checks");
+            "notice_checks",
+            "schedules");
 
     /** The parts that may be left out, and the tables of each that stay empty. */
     private static final Map<String, List<String>> OPTIONAL = Map.of(

@@ -231,8 +231,10 @@ class QueueSchemaTest {
                 .containsExactly(
                         "cursors|fillfactor=60",
                         "dead_letter_jobs|fillfactor=70",
+                        "endpoints|fillfactor=70",
                         "minute_counters|fillfactor=80",
                         "partitions|fillfactor=50",
+                        "schedules|fillfactor=70",
                         "sink_offsets|fillfactor=50",
                         "stream_state|fillfactor=80",
                         "work_claims|fillfactor=80",

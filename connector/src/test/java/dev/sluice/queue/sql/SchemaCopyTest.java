@@ -111,6 +111,22 @@ class SchemaCopyTest {
                 + " values (1, true, 'k', gen_random_uuid(), 1, now());"
                 + "insert into sluice.work_outbox (queue, partition, message_id, payload, lane)"
                 + " values ('work.t', 'p', gen_random_uuid(), '1', 2)");
+        fillEndpointsAndSchedules();
+    }
+
+    private void fillEndpointsAndSchedules() {
+        fixture.postgres.execute("insert into sluice.endpoints"
+                + " (id, url, queues, format, concurrency, timeout_ms, retry_waits_ms, starts_at)"
+                + " values ('e', 'https://example.com', '{q*}', 'plain', 1, 1000, '{1}', now());"
+                + "insert into sluice.endpoint_secrets (endpoint_id, secret) values ('e', '\"s\"');"
+                + "insert into sluice.endpoint_attempts"
+                + " (endpoint_id, work_id, number, began_at, took_ms, url, outcome)"
+                + " values ('e', gen_random_uuid(), 1, now(), 5, 'https://example.com', 'failed');"
+                + "insert into sluice.notices (kind, subject) values ('backlog', 'q');"
+                + "insert into sluice.notice_checks (kind) values ('backlog');"
+                + "insert into sluice.schedules (name, kind, expression, zone, starts_at, missed, queue,"
+                + " is_work, lane, payload, from_file)"
+                + " values ('s', 'every', 'PT1H', 'UTC', now(), 'skip', 'q', false, 2, '1', false)");
     }
 
     private Map<String, Long> copy(String schema, String replace, Set<String> leftOut) throws Exception {
