@@ -117,6 +117,11 @@ public final class Subscriber {
         until = end;
         exact = from.exact();
         now.putAll(spans);
+        exact.forEach((partition, seq) -> {
+            if (!spans.containsKey(partition)) {
+                noteDone(partition, seq);
+            }
+        });
         behind = true;
     }
 
@@ -132,6 +137,10 @@ public final class Subscriber {
     /** Notes that it has got all messages of the first span. */
     void got(long partition, long last) {
         now.remove(partition);
+        noteDone(partition, last);
+    }
+
+    private void noteDone(long partition, long last) {
         if (done.size() < Position.MOST_EXACT - 1) { // Without it, some messages may come twice.
             done.put(partition, last);
         }
@@ -143,8 +152,8 @@ public final class Subscriber {
             since = until;
             until = end;
             exact = Map.copyOf(done);
-            done.clear();
             now.putAll(next);
+            done.keySet().removeAll(now.keySet());
             next.clear();
         }
         behind = !now.isEmpty();

@@ -156,6 +156,7 @@ final class Tail {
         if (marks) {
             markNanos = System.nanoTime();
         }
+        List<Subscriber> coming = List.copyOf(joining); // Before the heads, so that they show all that a client has got.
         Heads heads = ends.heads(queue, marks);
         position.found(heads);
         if (!begun) {
@@ -165,8 +166,8 @@ final class Tail {
         }
         shown = position.text();
         show(surroundings.isHeld() ? State.MAINTENANCE : heads.exists() ? State.OPEN : State.ABSENT);
-        admit();
         if (state == State.MAINTENANCE) {
+            admit(coming);
             return false;
         }
         readNew(position.unread(heads));
@@ -177,13 +178,14 @@ final class Tail {
                     .forEach(each -> each.outbox().addIfIdle(Frame.position(shown)));
         }
         shown = position.text();
+        admit(coming);
         return readBehind();
     }
 
     /** Lets new subscribers in: at the end, or with the spans that they have to get first. */
-    private void admit() {
+    private void admit(List<Subscriber> coming) {
         var positions = new HashMap<Long, Map<Long, Long>>();
-        for (Subscriber each : joining) {
+        for (Subscriber each : coming) {
             Position from = each.wish().from();
             if (from != null) {
                 Map<Long, Span> spans = spans(each, from, positions);

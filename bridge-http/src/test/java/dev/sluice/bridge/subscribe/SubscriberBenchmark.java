@@ -18,7 +18,7 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Prints how long messages take to many subscribers of one queue, one of which does not read, and what the heap holds.
+ * Prints how long messages take to many subscribers of one queue, and what the heap holds. One of them does not read.
  * Arguments: subscribers, messages, bytes of a payload.
  */
 public final class SubscriberBenchmark {
