@@ -1,6 +1,7 @@
 package dev.sluice.work.testing;
 
 import dev.sluice.queue.LimitKey;
+import dev.sluice.work.Coalescing;
 import dev.sluice.work.HandlerSettings;
 import dev.sluice.work.Hooks;
 import dev.sluice.work.Work;
@@ -15,6 +16,7 @@ import dev.sluice.work.run.StopActions;
 import dev.sluice.work.run.Verdict;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** A work of a {@link WorkTester}, and its run while there is one. */
@@ -86,6 +88,44 @@ final class TestedWork implements Run {
 
     boolean isKeyed() {
         return work.key() != null;
+    }
+
+    /** Returns whether another work has the same debounce or conflation key. */
+    boolean coalescesWith(TestedWork other) {
+        Coalescing own = work.coalescing();
+        Coalescing its = other.work.coalescing();
+        return own != null
+                && its != null
+                && own.key().equals(its.key())
+                && own.conflates() == its.conflates()
+                && type.equals(other.type);
+    }
+
+    /** Returns whether the work has not been stored in its queue yet. */
+    boolean isScheduled() {
+        return status == WorkStatus.WAITING && !hasRun && (dueAt == null || dueAt.isAfter(tester.now()));
+    }
+
+    /**
+     * Sets when this new work is due.
+     *
+     * @param others the unfinished works that it coalesces with
+     * @param old the one of them that it replaces; null: none
+     */
+    void waitBeside(List<TestedWork> others, @Nullable TestedWork old) {
+        Coalescing how = work.coalescing();
+        Instant now = tester.now();
+        if (how == null) {
+            Instant after = work.delay() == null ? now : now.plus(work.delay());
+            dueAt = work.runAt() != null && work.runAt().isAfter(after) ? work.runAt() : after;
+        } else if (how.quiet() != null && how.longest() != null) {
+            firstAt = old == null ? now : old.firstAt;
+            Instant latest = firstAt.plus(how.longest());
+            Instant quiet = now.plus(how.quiet());
+            dueAt = quiet.isBefore(latest) ? quiet : latest;
+        } else {
+            dueAt = others.size() > (old == null ? 0 : 1) ? null : now;
+        }
     }
 
     void begin() {

@@ -1,9 +1,9 @@
 package dev.sluice.work.testing;
 
 import dev.sluice.queue.MessageIds;
+import dev.sluice.work.AsyncHandler;
 import dev.sluice.work.BatchHandler;
 import dev.sluice.work.Batching;
-import dev.sluice.work.Coalescing;
 import dev.sluice.work.Enqueued;
 import dev.sluice.work.Handler;
 import dev.sluice.work.HandlerSettings;
@@ -30,6 +30,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.Executor;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -46,7 +47,8 @@ import org.jspecify.annotations.Nullable;
  * }</pre>
  *
  * <p>A handler that waits calls {@link #spend} in the test instead of {@code Thread.sleep}. If that takes it beyond its
- * timeout, {@code spend} throws an {@link InterruptedException} at the time of the timeout.
+ * timeout, {@code spend} throws an {@link InterruptedException} at the time of the timeout. An asynchronous handler gets
+ * a {@link #delayedExecutor} in the test, or a stage that the test completes: the next call that runs works sees it.
  *
  * <p>Not safe for use by many threads.
  */
@@ -56,6 +58,7 @@ public final class WorkTester {
 
     private final Map<String, TestedType> types;
     private final Runner runner;
+    private final Flights flights;
     private final MessageIds ids = new MessageIds();
     private final Keys keys = new Keys();
     private final Map<WorkId, TestedWork> works = new LinkedHashMap<>();
@@ -74,6 +77,7 @@ public final class WorkTester {
         this.types = Map.copyOf(builder.types);
         double jitter = builder.jitter;
         this.runner = new Runner("test", () -> jitter);
+        this.flights = new Flights(runner);
         this.start = builder.start;
         this.now = start;
     }
@@ -104,6 +108,11 @@ public final class WorkTester {
         /** Adds a handler of batches. */
         public Builder batchHandler(String type, BatchHandler handler, Batching batching, HandlerSettings settings) {
             return add(type, handler, batching, settings);
+        }
+
+        /** Adds an asynchronous handler. As many of its works are in flight as in one engine. */
+        public Builder asyncHandler(String type, AsyncHandler handler, HandlerSettings settings) {
+            return add(type, handler, Batching.ofSize(1), settings);
         }
 
         private Builder add(String type, Hooks handler, Batching batching, HandlerSettings settings) {
@@ -166,41 +175,17 @@ public final class WorkTester {
 
     /** Sets when a new work is due, and drops the one that it replaces. Returns that one; null: none. */
     private @Nullable WorkId schedule(TestedWork tested) {
-        Work work = tested.enqueued();
-        Coalescing how = work.coalescing();
-        if (how == null) {
-            Instant after = work.delay() == null ? now : now.plus(work.delay());
-            tested.dueAt = work.runAt() != null && work.runAt().isAfter(after) ? work.runAt() : after;
-            return null;
-        }
-        List<TestedWork> others = unfinished()
-                .filter(each -> isSameKey(each.enqueued().coalescing(), how)
-                        && each.type().equals(tested.type()))
-                .toList();
-        Optional<TestedWork> old = others.stream().filter(this::isScheduled).findFirst();
-        if (how.quiet() != null && how.longest() != null) {
-            tested.firstAt = old.map(each -> each.firstAt).orElse(now);
-            Instant latest = tested.firstAt.plus(how.longest());
-            Instant quiet = now.plus(how.quiet());
-            tested.dueAt = quiet.isBefore(latest) ? quiet : latest;
-        } else {
-            tested.dueAt = others.size() > old.stream().count() ? null : now;
-        }
+        List<TestedWork> others = unfinished().filter(tested::coalescesWith).toList();
+        Optional<TestedWork> old =
+                others.stream().filter(TestedWork::isScheduled).findFirst();
+        tested.waitBeside(others, old.orElse(null));
         old.ifPresent(each -> {
             each.end(Verdict.Finish.cancelled());
             ended(each);
-            events.add(new WorkEvent(Kind.CANCELLED, work.type(), each.id(), 0, "replaced by " + tested.id()));
+            String by = "replaced by " + tested.id();
+            events.add(new WorkEvent(Kind.CANCELLED, each.type().name(), each.id(), 0, by));
         });
         return old.map(TestedWork::id).orElse(null);
-    }
-
-    private static boolean isSameKey(@Nullable Coalescing one, Coalescing other) {
-        return one != null && one.key().equals(other.key()) && one.conflates() == other.conflates();
-    }
-
-    /** Returns whether a work has not been stored in its queue yet. */
-    private boolean isScheduled(TestedWork work) {
-        return work.status == WorkStatus.WAITING && !work.hasRun && (work.dueAt == null || work.dueAt.isAfter(now));
     }
 
     private Stream<TestedWork> unfinished() {
@@ -216,11 +201,23 @@ public final class WorkTester {
      * @throws IllegalStateException if there were more than {@link #MAX_RUNS}
      */
     public int runDue() {
+        if (!running.isEmpty()) {
+            throw new IllegalStateException("a handler must not run further works; it calls spend() to wait");
+        }
         int calls = 0;
+        land();
         while (runNext()) {
             calls = checked(calls + 1);
+            land();
         }
         return calls;
+    }
+
+    /** Ends the runs in flight whose stages have completed, or that have run into their timeouts. */
+    private void land() {
+        for (Flights.Landing each = flights.next(now); each != null; each = flights.next(now)) {
+            ran(each.work(), each.verdict());
+        }
     }
 
     private static int checked(int calls) {
@@ -265,13 +262,14 @@ public final class WorkTester {
 
     /** Returns the next time at which a work is due, or the call of a batch handler; null: never. */
     private @Nullable Instant nextDue() {
-        return unfinished()
+        Stream<Instant> starts = unfinished()
                 .filter(each ->
                         each.dueAt != null && !paused.contains(each.type().name()))
                 .flatMap(each -> Stream.of(
                         Objects.requireNonNull(each.dueAt),
                         Objects.requireNonNull(each.dueAt)
-                                .plus(each.type().batching().linger())))
+                                .plus(each.type().batching().linger())));
+        return Stream.concat(starts, flights.times())
                 .filter(each -> each.isAfter(now))
                 .min(Comparator.naturalOrder())
                 .orElse(null);
@@ -279,12 +277,9 @@ public final class WorkTester {
 
     /** Runs one call, or refuses a work. Returns whether there was one. */
     private boolean runNext() {
-        if (!running.isEmpty()) {
-            throw new IllegalStateException("a handler must not run further works; it calls spend() to wait");
-        }
         var choice = new Choice(
                 unfinished()
-                        .filter(each -> !paused.contains(each.type().name()))
+                        .filter(each -> !paused.contains(each.type().name()) && !flights.isFull(each.type()))
                         .toList(),
                 now);
         for (TestedWork each : choice.due()) {
@@ -304,20 +299,32 @@ public final class WorkTester {
     private void run(List<TestedWork> call) {
         running = call;
         interrupted = false;
-        Instant began = now;
         call.forEach(TestedWork::begin);
         call.forEach(each -> tell(Kind.STARTED, each, null));
-        List<Verdict> verdicts = call.get(0).handler() instanceof BatchHandler batch
-                ? runner.run(batch, call, nanos -> {})
-                : List.of(runner.run((Handler) call.get(0).handler(), call.get(0), nanos -> {}));
+        List<Verdict> verdicts = verdicts(call);
         running = List.of();
         Thread.interrupted();
-        for (int i = 0; i < call.size(); i++) {
-            TestedWork each = call.get(i);
-            int attempt = each.attempt();
-            Kind outcome = end(each, verdicts.get(i));
-            runs.add(new TestedRun(each.id(), attempt, began, Duration.between(began, now), outcome));
+        for (int i = 0; i < verdicts.size(); i++) {
+            ran(call.get(i), verdicts.get(i));
         }
+    }
+
+    /** Calls the handler of works. Returns a verdict for each; none if the work is in flight now. */
+    private List<Verdict> verdicts(List<TestedWork> call) {
+        TestedWork first = call.get(0);
+        if (first.handler() instanceof BatchHandler batch) {
+            return runner.run(batch, call, nanos -> {});
+        }
+        return first.handler() instanceof Handler handler
+                ? List.of(runner.run(handler, first, nanos -> {}))
+                : Stream.ofNullable(flights.begin(first)).toList();
+    }
+
+    /** Ends a run with a verdict. */
+    private void ran(TestedWork work, Verdict verdict) {
+        int attempt = work.attempt();
+        Duration took = Duration.ofNanos(work.elapsedNanos());
+        runs.add(new TestedRun(work.id(), attempt, now.minus(took), took, end(work, verdict)));
     }
 
     /** Ends a work with a verdict. Returns the last event of it. */
@@ -335,14 +342,7 @@ public final class WorkTester {
             return;
         }
         keys.finish(work, now);
-        Coalescing how = work.enqueued().coalescing();
-        if (how != null && how.conflates()) {
-            unfinished()
-                    .filter(each -> each.dueAt == null
-                            && isSameKey(each.enqueued().coalescing(), how)
-                            && each.type().equals(work.type()))
-                    .forEach(each -> each.dueAt = now);
-        }
+        unfinished().filter(each -> each.dueAt == null && each.coalescesWith(work)).forEach(each -> each.dueAt = now);
     }
 
     void tell(Kind kind, TestedWork work, @Nullable String detail) {
@@ -376,13 +376,25 @@ public final class WorkTester {
     }
 
     /**
-     * Cancels a work. A handler that runs is asked to end: its next {@link #spend} throws.
+     * Returns an executor that runs each task when the clock has moved by the delay, as that of
+     * {@link java.util.concurrent.CompletableFuture#delayedExecutor} does by the time of the machine. Asynchronous
+     * handlers complete their stages with it. While another handler {@link #spend}s time, no task runs.
+     */
+    public Executor delayedExecutor(Duration delay) {
+        return task -> flights.add(now.plus(delay), task);
+    }
+
+    /**
+     * Cancels a work. A handler that runs is asked to end: its next {@link #spend} throws. A work in flight ends at once.
      *
      * @throws IllegalArgumentException if there is no such work
      */
     public void cancel(WorkId id) {
         TestedWork work = find(id);
-        if (work.status == WorkStatus.RUNNING) {
+        Flights.Landing landing = flights.stop(work, Stop.CANCEL);
+        if (landing != null) {
+            ran(work, landing.verdict());
+        } else if (work.status == WorkStatus.RUNNING) {
             work.stop(Stop.CANCEL);
         } else if (work.status == WorkStatus.WAITING) {
             work.end(Verdict.Finish.cancelled());

@@ -3,6 +3,7 @@ package dev.sluice.work.contract;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.sluice.queue.PriorityLane;
+import dev.sluice.work.AsyncHandler;
 import dev.sluice.work.BatchHandler;
 import dev.sluice.work.Batching;
 import dev.sluice.work.Context;
@@ -30,8 +31,13 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentSkipListSet;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.Executor;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 
 /** The kit for tests of handlers and the engine come to the same results. */
@@ -131,6 +137,57 @@ class TestingKitTest extends WorkFixture {
         }
     }
 
+    /** Lets a task run later: by the clock of the machine, or by that of the kit. */
+    private interface Delays {
+        Executor after(Duration delay);
+    }
+
+    /** Does what its payload says: at once, or by a stage that completes later. */
+    private record Flying(Scripted scripted, Delays delays) implements AsyncHandler {
+        @Override
+        public void validate(Work work) {
+            scripted.validate(work);
+        }
+
+        @Override
+        public void before(Work work, Context context) {
+            scripted.before(work, context);
+        }
+
+        @Override
+        public void after(Work work, Context context, Outcome outcome) {
+            scripted.after(work, context, outcome);
+        }
+
+        @Override
+        public Outcome onError(Work work, Context context, Throwable error) {
+            return scripted.onError(work, context, error);
+        }
+
+        @Override
+        public CompletionStage<Outcome> handle(Work work, Context context) throws Exception {
+            if (Scripted.is(work, "slow")) {
+                return new CompletableFuture<>();
+            }
+            if (Scripted.is(work, "longer")) {
+                context.extend(Duration.ofSeconds(10));
+                return CompletableFuture.supplyAsync(Outcome::done, delays.after(Duration.ofMillis(300)));
+            }
+            if (work.metadata().containsKey("at-once")) {
+                return CompletableFuture.completedFuture(scripted.handle(work, context));
+            }
+            return CompletableFuture.supplyAsync(
+                    () -> {
+                        try {
+                            return scripted.handle(work, context);
+                        } catch (Exception e) {
+                            throw new CompletionException(e);
+                        }
+                    },
+                    delays.after(Duration.ofMillis(20)));
+        }
+    }
+
     @Test
     void aHandlerSeesTheSameKeysAndThePriorityThatTheEngineShows() throws Exception {
         String tenant = "{\"tenant\":\"acme\",\"i\":%d}";
@@ -205,6 +262,12 @@ class TestingKitTest extends WorkFixture {
         var works = new ArrayList<Work>();
         SCRIPTS.forEach(
                 script -> works.add(Work.of("scripted", '"' + script + '"').idempotencyKey(script)));
+        for (String script : SCRIPTS) {
+            works.add(Work.of("flying", '"' + script + '"').idempotencyKey("flying " + script));
+            works.add(Work.of("flying", '"' + script + '"')
+                    .idempotencyKey("at once " + script)
+                    .metadata("at-once", ""));
+        }
         works.add(
                 Work.of("scripted", "\"done\"").idempotencyKey("late").deadline(Instant.parse("1999-01-01T00:00:00Z")));
         works.add(Work.of("aged", "\"done\"").idempotencyKey("aged").delay(Duration.ofMillis(50)));
@@ -239,6 +302,7 @@ class TestingKitTest extends WorkFixture {
         tester[0] = WorkTester.builder()
                 .handler("scripted", handler, SETTINGS)
                 .handler("aged", handler, SETTINGS.maxAge(Duration.ofMillis(10)))
+                .asyncHandler("flying", new Flying(handler, delay -> tester[0].delayedExecutor(delay)), SETTINGS)
                 .batchHandler("mixed", TestingKitTest::mixed, BATCH, SETTINGS)
                 .batchHandler("throwing", THROWING, BATCH, SETTINGS)
                 .build();
@@ -259,6 +323,10 @@ class TestingKitTest extends WorkFixture {
             requireConsistent(state, tester[0].runs(id), results.get(name));
         });
         return results;
+    }
+
+    private static Executor delayed(Duration delay) {
+        return CompletableFuture.delayedExecutor(delay.toMillis(), TimeUnit.MILLISECONDS);
     }
 
     /** What the kit says of a work in three ways is the same. */
@@ -287,6 +355,7 @@ class TestingKitTest extends WorkFixture {
                 .listener(events::add)
                 .handler("scripted", handler, SETTINGS)
                 .handler("aged", handler, SETTINGS.maxAge(Duration.ofMillis(10)))
+                .asyncHandler("flying", new Flying(handler, TestingKitTest::delayed), SETTINGS)
                 .batchHandler("mixed", TestingKitTest::mixed, BATCH, SETTINGS)
                 .batchHandler("throwing", THROWING, BATCH, SETTINGS));
         List<Work> works = works();

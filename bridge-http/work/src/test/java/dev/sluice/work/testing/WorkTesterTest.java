@@ -19,6 +19,8 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 /** The kit runs handlers inline, by a clock that stands. */
@@ -263,6 +265,96 @@ class WorkTesterTest {
                         Kind.RESUMED,
                         Kind.STARTED,
                         Kind.CANCELLED);
+    }
+
+    /** A kit whose asynchronous handler waits for a stage as long as its payload says, in seconds. */
+    private static WorkTester flying(List<String> told, HandlerSettings settings) {
+        var tester = new WorkTester[1];
+        tester[0] = WorkTester.builder()
+                .handler("plain", (work, context) -> Outcome.done())
+                .asyncHandler(
+                        "t",
+                        (work, context) -> {
+                            context.onStop(() -> told.add("stop " + context.isCancelled()));
+                            var stage = new CompletableFuture<Outcome>();
+                            stage.whenComplete((outcome, error) -> told.add("cancelled " + stage.isCancelled()));
+                            Duration takes = Duration.ofSeconds(Long.parseLong(work.payloadText()));
+                            return stage.completeAsync(Outcome::done, tester[0].delayedExecutor(takes));
+                        },
+                        settings)
+                .build();
+        return tester[0];
+    }
+
+    @Test
+    void worksInFlightEndWhenTheirStagesCompleteAndOthersRunMeanwhile() {
+        WorkTester tester = flying(ran, HandlerSettings.DEFAULT.concurrency(2));
+        Instant start = tester.now();
+        List<WorkId> ids = Stream.of(3, 1, 2)
+                .map(i -> tester.enqueue(work(i)).id())
+                .toList();
+        WorkId plain = tester.enqueue(Work.of("plain", "1")).id();
+        assertThat(tester.runDue()).as("two in flight, and the other type").isEqualTo(3);
+        assertThat(tester.state(plain).status()).isEqualTo(WorkStatus.DONE);
+        assertThat(ids)
+                .extracting(id -> tester.state(id).status())
+                .containsExactly(WorkStatus.RUNNING, WorkStatus.RUNNING, WorkStatus.WAITING);
+        assertThat(tester.advance(Duration.ofMillis(999))).isZero();
+        assertThat(tester.advance(Duration.ofMillis(1))).as("there is a place").isEqualTo(1);
+        assertThat(tester.runAll()).isZero();
+        assertThat(tester.now()).isEqualTo(start.plusSeconds(3));
+        assertThat(tester.runs()).extracting(TestedRun::id).containsExactly(plain, ids.get(1), ids.get(0), ids.get(2));
+        assertThat(tester.runs(ids.get(2)))
+                .containsExactly(new TestedRun(
+                        ids.get(2), 1, start.plusSeconds(1), Duration.ofSeconds(2), Kind.COMPLETED));
+        assertThat(ran).hasSize(3).containsOnly("cancelled false");
+    }
+
+    @Test
+    void aWorkInFlightRunsIntoItsTimeoutAndAWorkOfItsKeyWaits() {
+        WorkTester tester = flying(ran, HandlerSettings.DEFAULT.timeout(Duration.ofSeconds(5)));
+        Instant start = tester.now();
+        WorkId slow = tester.enqueue(work(60).key("k")).id();
+        WorkId next = tester.enqueue(work(1).key("k")).id();
+        tester.advance(Duration.ofMillis(4_999));
+        assertThat(ran).isEmpty();
+        tester.advance(Duration.ofMillis(1));
+        assertThat(ran).containsExactly("stop false", "cancelled true");
+        assertThat(tester.state(slow).dueAt()).isEqualTo(start.plusSeconds(6));
+        assertThat(tester.state(slow).errors()).contains("ran longer than PT5S", "\"durationMs\":5000");
+        tester.runAll();
+        assertThat(tester.state(slow).status()).isEqualTo(WorkStatus.DEAD_LETTER);
+        assertThat(tester.runs(next))
+                .extracting(TestedRun::outcome)
+                .as("the outcomes that came late had no effect")
+                .containsExactly(Kind.COMPLETED);
+        assertThat(tester.runs(slow)).hasSize(5);
+    }
+
+    @Test
+    void aCancelEndsAWorkInFlightAtOnce() {
+        WorkTester tester = flying(ran, HandlerSettings.DEFAULT);
+        WorkId id = tester.enqueue(work(60)).id();
+        tester.advance(SECOND);
+        tester.cancel(id);
+        assertThat(ran).containsExactly("stop true", "cancelled true");
+        assertThat(tester.runs(id))
+                .containsExactly(new TestedRun(id, 1, tester.now().minus(SECOND), SECOND, Kind.CANCELLED));
+        assertThat(tester.runAll()).isZero();
+    }
+
+    @Test
+    void aTestCompletesAStageItself() {
+        var stage = new CompletableFuture<Outcome>();
+        WorkTester tester = WorkTester.builder()
+                .asyncHandler("t", (work, context) -> stage, HandlerSettings.DEFAULT)
+                .build();
+        WorkId id = tester.enqueue(work(1)).id();
+        tester.runDue();
+        stage.complete(Outcome.deadLetter("told so"));
+        assertThat(tester.state(id).status()).isEqualTo(WorkStatus.RUNNING);
+        assertThat(tester.runDue()).isZero();
+        assertThat(tester.state(id).reason()).isEqualTo("told so");
     }
 
     @Test
