@@ -4,10 +4,11 @@ import dev.sluice.queue.sql.OutcomeUnknownException;
 import dev.sluice.work.store.CountRows.Done;
 import dev.sluice.work.store.TypeRows;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
@@ -86,7 +87,7 @@ final class MinuteCounts {
 
     /** Stores what was done since the last call. What cannot be stored is part of the next call. */
     synchronized void store() {
-        var done = new ArrayList<Done>();
+        var done = new LinkedHashMap<Long, Done>();
         var now = new HashMap<HandledType, Snapshot>();
         Set<HandledType> all = new LinkedHashSet<>(types.all());
         all.addAll(removed);
@@ -95,7 +96,7 @@ final class MinuteCounts {
             Snapshot snapshot = Snapshot.of(type);
             Done since = state == null ? null : snapshot.since(stored.get(type), state.queueId());
             if (since != null) {
-                done.add(since);
+                done.merge(since.queueId(), since, MinuteCounts::sum); // A type that is removed and added again.
                 now.put(type, snapshot);
             }
         }
@@ -106,7 +107,7 @@ final class MinuteCounts {
         }
         try {
             tables.transactions().run("could not store the numbers of works", connection -> {
-                tables.counts().add(connection, engine, done);
+                tables.counts().add(connection, engine, List.copyOf(done.values()));
                 return true;
             });
             hasFailed = false;
@@ -120,5 +121,19 @@ final class MinuteCounts {
             return;
         }
         stored.putAll(now); // If the outcome is unknown too: a second store could count twice.
+        removed.clear();
+    }
+
+    private static Done sum(Done one, Done other) {
+        var durations = new TreeMap<>(one.durations());
+        other.durations().forEach((duration, count) -> durations.merge(duration, count, Long::sum));
+        return new Done(
+                one.queueId(),
+                one.completed() + other.completed(),
+                one.failed() + other.failed(),
+                one.deadLettered() + other.deadLettered(),
+                one.runs() + other.runs(),
+                one.nanos() + other.nanos(),
+                durations);
     }
 }

@@ -83,6 +83,24 @@ class RunningTypesTest extends WorkFixture {
     }
 
     @Test
+    void theNumbersOfATypeThatIsRemovedAndAddedAgainAreOneSum() throws Exception {
+        WorkBuffer work = start(builder().handler("again", notes));
+        for (int i = 1; i <= 3; i++) {
+            work.enqueue(Work.of("again", "" + i));
+            int handled = i;
+            until(() -> seen.contains("again" + handled + " 1"));
+            assertThat(work.remove("again", Duration.ofSeconds(20)).isStored()).isTrue();
+            work.add("again", notes, HandlerSettings.DEFAULT);
+        }
+        work.enqueue(Work.of("again", "4"));
+        until(() -> seen.contains("again4 1"));
+        work.close();
+        assertThat(postgres.query("select sum(completed), sum(runs) from sluice.work_minutes"
+                        + " where queue_id = (select id from sluice.queues where name = 'work.again')"))
+                .containsExactly("4|4");
+    }
+
+    @Test
     void aRemovalWaitsForTheHandlersThatRunAndTouchesNoOtherType() throws Exception {
         WorkBuffer work = start(builder().handler("goes", waits).handler("stays", notes));
         work.enqueue(Work.of("goes", "1"));
