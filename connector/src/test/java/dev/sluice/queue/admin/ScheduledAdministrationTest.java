@@ -18,7 +18,6 @@ import dev.sluice.queue.PushOutcome;
 import dev.sluice.queue.QueueOptions;
 import dev.sluice.queue.admin.ScheduledMessages.Entry;
 import dev.sluice.queue.admin.ScheduledMessages.Filter;
-import dev.sluice.queue.admin.ScheduledMessages.Key;
 import dev.sluice.queue.admin.ScheduledMessages.Page;
 import dev.sluice.queue.write.QueueWriter;
 import dev.sluice.queue.write.QueueWriterConfig;
@@ -168,7 +167,7 @@ class ScheduledAdministrationTest {
 
     private static List<String> walk(ScheduledMessages of, Filter filter, boolean payloads, int limit, int pages) {
         var all = new ArrayList<String>();
-        Key next = null;
+        ScheduledMessages.Key next = null;
         int count = 0;
         do {
             Page page = of.list(filter, payloads, limit, next);
@@ -193,7 +192,7 @@ class ScheduledAdministrationTest {
         assertThatThrownBy(() -> scheduled.list(Filter.ALL, false, -1, null))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("limit must be 0 or more, was -1");
-        Key first = scheduled.list(Filter.ALL, false, 1, null).next();
+        ScheduledMessages.Key first = scheduled.list(Filter.ALL, false, 1, null).next();
         Filter late = new Filter(null, null, NOON.plusSeconds(6), null);
         assertThat(ids(scheduled.list(late, false, 9, first))).containsExactly("t6", "t7");
     }
@@ -206,7 +205,7 @@ class ScheduledAdministrationTest {
         Page first = brief.list(new Filter("other", null, null, null), false, 1, null);
         assertThat(first.messages()).isEmpty();
         assertThat(first.next())
-                .isEqualTo(new Key(NOON.plusSeconds(3), first.next().row()));
+                .isEqualTo(new ScheduledMessages.Key(NOON.plusSeconds(3), first.next().row()));
         // Each page looks at three: its message, the one behind it, and one more.
         assertThat(walk(brief, new Filter("other", null, null, null), false, 1, 3))
                 .containsExactly("last");
