@@ -43,8 +43,8 @@ import dev.sluice.bridge.postgres.WriteProbe;
 import dev.sluice.bridge.repositories.DatabaseExecutor;
 import dev.sluice.bridge.repositories.Repositories;
 import dev.sluice.bridge.repositories.RepositorySettings;
-import dev.sluice.bridge.subscribe.Subscriptions;
 import dev.sluice.bridge.schedule.ScheduleService;
+import dev.sluice.bridge.subscribe.Subscriptions;
 import dev.sluice.bridge.system.DataDirectory;
 import dev.sluice.bridge.system.FileProblem;
 import dev.sluice.bridge.system.OwnFiles;
@@ -361,8 +361,8 @@ final class Bridge implements StoppedByProcess {
     }
 
     private ScheduleService startSchedules(Metrics metrics) throws StartException {
-        var schedules = parts.add(
-                new ScheduleService(config.schedules(), storage.control(), config.smallWriter(), pop.wake));
+        var schedules =
+                parts.add(new ScheduleService(config.schedules(), storage.control(), config.smallWriter(), pop.wake));
         schedules.start();
         metrics.schedules(schedules::counts);
         return schedules;

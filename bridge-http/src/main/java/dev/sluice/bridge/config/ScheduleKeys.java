@@ -56,8 +56,7 @@ final class ScheduleKeys {
     static final Key<String> ZONE = OF_EACH.text("zone", "UTC", "The time zone of `cron`, as `Europe/Berlin`.");
     static final Key<Optional<String>> EVERY =
             OF_EACH.optional("every", "The time between two firings, as `PT15M`. The shortest is a second.");
-    static final Key<Optional<String>> AT =
-            OF_EACH.optional("at", "When it fires once, as `2030-01-31T08:00:00Z`.");
+    static final Key<Optional<String>> AT = OF_EACH.optional("at", "When it fires once, as `2030-01-31T08:00:00Z`.");
     static final Key<Optional<String>> STARTS_AT = OF_EACH.optional(
             "starts.at",
             "It does not fire before, and `every` counts from here. If not set, it is the first start with the schedule.");

@@ -107,8 +107,7 @@ final class ScheduleParser {
         given(name, ScheduleKeys.EVERY).ifPresent(period -> texts.add(new Timetable.Text("every", period, zone)));
         given(name, ScheduleKeys.AT).ifPresent(time -> texts.add(new Timetable.Text("once", time, zone)));
         if (texts.size() != 1) {
-            throw new IllegalArgumentException(
-                    "one of cron, every and at must be set, " + texts.size() + " are");
+            throw new IllegalArgumentException("one of cron, every and at must be set, " + texts.size() + " are");
         }
         return texts.get(0);
     }
@@ -150,7 +149,8 @@ final class ScheduleParser {
                 return Instant.parse(text);
             } catch (DateTimeParseException e) {
                 throw new IllegalArgumentException(
-                        beginning(name) + key.name() + " must be an ISO time such as 2030-01-31T08:00:00Z, was " + text, e);
+                        beginning(name) + key.name() + " must be an ISO time such as 2030-01-31T08:00:00Z, was " + text,
+                        e);
             }
         });
     }

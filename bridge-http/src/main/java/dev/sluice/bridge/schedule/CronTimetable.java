@@ -20,10 +20,10 @@ import org.jspecify.annotations.Nullable;
 /**
  * Fires as the five fields of a cron expression say, by the clock on the wall of a time zone.
  *
- * <p>Where this clock is moved, it depends on the field of the hours. If that is {@code *} or begins with
- * <code>*&#47;</code>, the schedule fires at all times that the clock shows: in an hour that it shows twice, twice; in an
- * hour that it leaves out, not at all. Otherwise each time of the expression counts once a day: a time that the clock
- * shows twice is fired at its first, and a time that it leaves out is fired as much later as the clock was moved.
+ * <p>Where this clock is moved, it depends on the field of the hours. If that is {@code *} or begins with <code>*&#47;
+ * </code>, the schedule fires at all times that the clock shows: in an hour that it shows twice, twice; in an hour that
+ * it leaves out, not at all. Otherwise each time of the expression counts once a day: a time that the clock shows twice
+ * is fired at its first, and a time that it leaves out is fired as much later as the clock was moved.
  */
 final class CronTimetable implements Timetable {
     private static final CronParser PARSER = new CronParser(CronDefinitionBuilder.instanceDefinitionFor(CronType.UNIX));

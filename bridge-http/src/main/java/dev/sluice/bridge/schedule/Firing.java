@@ -38,8 +38,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Fires schedules that are due, many in a transaction. If one of them cannot be fired, the others are; it is tried again
- * after a while. Owned by one thread.
+ * Fires schedules that are due, many in a transaction. If one of them cannot be fired, the others are; it is tried
+ * again after a while. Owned by one thread.
  */
 final class Firing implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(Firing.class);
@@ -139,7 +139,11 @@ final class Firing implements AutoCloseable {
         String name = schedule.spec().name();
         String reason = String.valueOf(e.getMessage());
         String failure = reason.length() <= MAX_FAILURE ? reason : reason.substring(0, MAX_FAILURE);
-        log.warn("Could not fire a schedule; trying again in {} s schedule={} reason={}", WAIT.toSeconds(), name, failure);
+        log.warn(
+                "Could not fire a schedule; trying again in {} s schedule={} reason={}",
+                WAIT.toSeconds(),
+                name,
+                failure);
         boolean unused = session.run("could not note the failure of a schedule", transaction -> {
             rows.failed(transaction.connection(), name, failure, WAIT);
             return Ending.commit(true);
@@ -210,7 +214,9 @@ final class Firing implements AutoCloseable {
         if (next == null || next.isAfter(now)) {
             return null;
         }
-        return schedule.spec().ticks().due(next, now, rules.getOrDefault(schedule.spec().missed(), skip));
+        return schedule.spec()
+                .ticks()
+                .due(next, now, rules.getOrDefault(schedule.spec().missed(), skip));
     }
 
     /**

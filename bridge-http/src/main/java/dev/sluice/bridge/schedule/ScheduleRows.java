@@ -162,8 +162,7 @@ final class ScheduleRows {
      *
      * @param limitKey where the limit key of a work is; null: it has none
      */
-    record QueueRule(
-            boolean encrypted, @Nullable String limitKey) {}
+    record QueueRule(boolean encrypted, @Nullable String limitKey) {}
 
     /** Returns the rules of those of these queues that exist. */
     Map<String, QueueRule> queues(Connection connection, Collection<String> queues) throws SQLException {

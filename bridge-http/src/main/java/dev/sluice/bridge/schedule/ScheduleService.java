@@ -102,7 +102,8 @@ public final class ScheduleService implements AutoCloseable {
             } catch (QueueException e) {
                 if (!failing) {
                     failing = true;
-                    log.warn("Schedules are not fired until PostgreSQL answers; trying again reason={}", e.getMessage());
+                    log.warn(
+                            "Schedules are not fired until PostgreSQL answers; trying again reason={}", e.getMessage());
                 }
             } catch (RuntimeException | Error e) { // The thread must not die: nothing would be fired any more.
                 failures.increment();

@@ -47,7 +47,11 @@ final class Ticks {
      * @param last the newest tick that is due
      * @param next the first one that is not due; null: there is none
      */
-    record Due(List<Instant> fire, long skipped, Instant last, @Nullable Instant next) {}
+    record Due(
+            List<Instant> fire,
+            long skipped,
+            Instant last,
+            @Nullable Instant next) {}
 
     /**
      * How missed ticks are treated.

@@ -45,8 +45,7 @@ public sealed interface Timetable permits CronTimetable, IntervalTimetable, OneT
         try {
             return ZoneId.of(text);
         } catch (DateTimeException e) {
-            throw new IllegalArgumentException(
-                    "zone must be a time zone such as Europe/Berlin or UTC, was " + text, e);
+            throw new IllegalArgumentException("zone must be a time zone such as Europe/Berlin or UTC, was " + text, e);
         }
     }
 

@@ -77,8 +77,7 @@ final class ScheduleCrashCampaign {
 
     private static BridgeProcess start(TestPostgres postgres, Path directory) throws IOException, InterruptedException {
         return BridgeProcess.start(
-                directory,
-                Map.of("SLUICE_CONNECTION_URL", postgres.url(), "SLUICE_CONNECTION_USER", "postgres"));
+                directory, Map.of("SLUICE_CONNECTION_URL", postgres.url(), "SLUICE_CONNECTION_USER", "postgres"));
     }
 
     private static Result result(TestPostgres postgres, int kills) {

@@ -6,7 +6,9 @@ import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Bridges that are killed at any time fire each tick of their schedules once. {@link ScheduleCrashCampaign} goes on. */
+/**
+ * Bridges that are killed at any time fire each tick of their schedules once. {@link ScheduleCrashCampaign} goes on.
+ */
 class ScheduleCrashTest {
     @Test
     void bridgesThatAreKilledFireEachTickOnce(@TempDir Path directory) throws Exception {

@@ -8,8 +8,8 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Fires ten thousand schedules that are all due in the same second, and then ten thousand that are spread over a minute,
- * and prints how late their messages were written. {@code args[0]} is another number of schedules.
+ * Fires ten thousand schedules that are all due in the same second, and then ten thousand that are spread over a
+ * minute, and prints how late their messages were written. {@code args[0]} is another number of schedules.
  */
 final class ScheduleBenchmark {
     private static final int MINUTE_S = 60;
@@ -30,11 +30,13 @@ final class ScheduleBenchmark {
                 while (service.counts().fired() < number) {
                     TimeUnit.MILLISECONDS.sleep(100);
                 }
-                System.out.println(number + " schedules over " + spread + " s: "
-                        + postgres.query("select 'late, seconds: p50 ' || round(percentile_cont(0.5) within group (order by"
-                                + " late)::numeric, 3) || ', p99 ' || round(percentile_cont(0.99) within group (order by"
-                                + " late)::numeric, 3) || ', longest ' || round(max(late)::numeric, 3) from (select"
-                                + " extract(epoch from last_fired_at - last_tick) as late from sluice.schedules) s"));
+                System.out.println(
+                        number + " schedules over " + spread + " s: "
+                                + postgres.query(
+                                        "select 'late, seconds: p50 ' || round(percentile_cont(0.5) within group (order by"
+                                                + " late)::numeric, 3) || ', p99 ' || round(percentile_cont(0.99) within group (order by"
+                                                + " late)::numeric, 3) || ', longest ' || round(max(late)::numeric, 3) from (select"
+                                                + " extract(epoch from last_fired_at - last_tick) as late from sluice.schedules) s"));
             }
         }
     }

@@ -118,12 +118,15 @@ class TimetableTest {
                 "once | 2030-01-01T00:00:00Z | once at 2030-01-01T00:00:00Z"
             })
     void timetablesAreSaidInWords(String kind, String expression, String words) {
-        assertThat(new Timetable.Text(kind, expression, "Europe/Berlin").read(START).words())
+        assertThat(new Timetable.Text(kind, expression, "Europe/Berlin")
+                        .read(START)
+                        .words())
                 .isEqualTo(words);
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"", "* * * *", "* * * * * *", "61 * * * *", "0 25 * * *", "0 0 0 * *", "a b c d e", "@noon"})
+    @ValueSource(
+            strings = {"", "* * * *", "* * * * * *", "61 * * * *", "0 25 * * *", "0 0 0 * *", "a b c d e", "@noon"})
     void whatIsNoCronExpressionIsRefused(String fields) {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> cron(fields, "UTC"))
@@ -134,7 +137,8 @@ class TimetableTest {
     void otherMistakesAreNamed() {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> cron("* * * * *", "Mars/Olympus"))
-                .withMessageContaining("zone").withMessageContaining("Mars/Olympus");
+                .withMessageContaining("zone")
+                .withMessageContaining("Mars/Olympus");
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> new Timetable.Text("every", "PT0.5S", "UTC").read(START))
                 .withMessageContaining("PT1S");

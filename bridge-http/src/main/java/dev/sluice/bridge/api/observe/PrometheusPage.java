@@ -13,8 +13,8 @@ import dev.sluice.bridge.metrics.Counters;
 import dev.sluice.bridge.metrics.LeaseExtensions;
 import dev.sluice.bridge.metrics.Metrics;
 import dev.sluice.bridge.metrics.ProcessUsage;
-import dev.sluice.bridge.metrics.ScheduleCounts;
 import dev.sluice.bridge.metrics.QueueCounters;
+import dev.sluice.bridge.metrics.ScheduleCounts;
 import dev.sluice.bridge.metrics.SubscriptionCounts;
 import dev.sluice.buffer.LogStatus;
 import dev.sluice.queue.view.Counter;
@@ -328,7 +328,8 @@ final class PrometheusPage {
     private void schedules(Families families) {
         ScheduleCounts counts = metrics.schedules();
         families.counter("sluice_schedule_fired", "Messages that schedules have pushed here.", counts.fired());
-        families.counter("sluice_schedule_skipped", "Ticks of schedules that were missed and left out.", counts.skipped());
+        families.counter(
+                "sluice_schedule_skipped", "Ticks of schedules that were missed and left out.", counts.skipped());
         families.counter("sluice_schedule_failures", "Attempts to fire schedules that failed.", counts.failures());
     }
 

@@ -23,7 +23,8 @@ import org.jspecify.annotations.Nullable;
  */
 final class ScheduleBody {
     private static final Set<String> TIMES = Set.of("cron", "zone", "every", "at", "startsAt", "endsAt");
-    private static final Set<String> TARGET = Set.of("queue", "partition", "type", "key", "priority", "payload", "headers");
+    private static final Set<String> TARGET =
+            Set.of("queue", "partition", "type", "key", "priority", "payload", "headers");
     private static final Set<String> OTHERS = Set.of("name", "description", "missed");
     private static final String UTC = "UTC";
 
@@ -88,7 +89,10 @@ final class ScheduleBody {
         String every = json.text("every");
         String at = json.text("at");
         String zone = json.text("zone");
-        if (Stream.of("cron", "every", "at").filter(name -> json.text(name) != null).count() > 1) {
+        if (Stream.of("cron", "every", "at")
+                        .filter(name -> json.text(name) != null)
+                        .count()
+                > 1) {
             throw badRequest("only one of cron, every and at may be set");
         }
         boolean wasCron = before != null && before.kind().equals("cron");

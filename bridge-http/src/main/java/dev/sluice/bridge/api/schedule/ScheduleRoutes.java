@@ -100,8 +100,8 @@ public final class ScheduleRoutes {
      */
     private CompletableFuture<Answer> create(Request request) throws IOException {
         return body(request)
-                .thenCompose(body -> executor.write(() -> checked(
-                        () -> Answer.json(CREATED, ScheduleJson.of(registry.create(body::create), true)))));
+                .thenCompose(body -> executor.write(() ->
+                        checked(() -> Answer.json(CREATED, ScheduleJson.of(registry.create(body::create), true)))));
     }
 
     private CompletableFuture<ScheduleBody> body(Request request) throws IOException {
@@ -137,7 +137,8 @@ public final class ScheduleRoutes {
     }
 
     private static Answer answer(Optional<Schedule> schedule) {
-        return schedule.map(found -> Answer.json(OK, ScheduleJson.of(found, true))).orElseGet(ScheduleRoutes::notFound);
+        return schedule.map(found -> Answer.json(OK, ScheduleJson.of(found, true)))
+                .orElseGet(ScheduleRoutes::notFound);
     }
 
     /** {@code PATCH /api/v1/schedules/{name}}: changes the fields of the body; the others stay. */

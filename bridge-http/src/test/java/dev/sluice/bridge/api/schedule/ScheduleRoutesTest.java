@@ -97,7 +97,8 @@ class ScheduleRoutesTest {
         JsonNode next = answer(bridge.get(PATH + "/" + name + "/next?count=3"), 200);
         assertThat(next.get("ticks")).hasSize(3);
         assertThat(next.get("words").textValue()).contains("03:30").contains("Europe/Berlin");
-        assertThat(answer(bridge.get(PATH + "/" + name + "/next?count=101"), 200).get("ticks"))
+        assertThat(answer(bridge.get(PATH + "/" + name + "/next?count=101"), 200)
+                        .get("ticks"))
                 .hasSize(100);
         answer(bridge.get(PATH + "/none/next"), 404);
     }
@@ -166,6 +167,7 @@ class ScheduleRoutesTest {
                 "{\"name\":\"a\",\"every\":\"PT1H\",\"queue\":\"q\",\"pay\":1} | unknown field pay"
             })
     void whatIsNotValidIsRefusedWithItsReason(String body, String reason) {
-        assertThat(answer(bridge.post(PATH, body), 400).get("error").textValue()).contains(reason);
+        assertThat(answer(bridge.post(PATH, body), 400).get("error").textValue())
+                .contains(reason);
     }
 }

@@ -45,14 +45,13 @@ class EnqueueRouteTest extends WorkFixture {
     /** A property that a program can set and a client cannot would be missing for ever. */
     @Test
     void everyPropertyOfAWorkHasAField() {
-        Map<String, List<String>> others =
-                Map.of(
-                        "delay",
-                        List.of("runAt"),
-                        "coalescing",
-                        List.of("debounce", "conflate"),
-                        "callbacks",
-                        List.of("replyTo", "failTo"));
+        Map<String, List<String>> others = Map.of(
+                "delay",
+                List.of("runAt"),
+                "coalescing",
+                List.of("debounce", "conflate"),
+                "callbacks",
+                List.of("replyTo", "failTo"));
         assertThat(Stream.of(Work.class.getRecordComponents())
                         .map(RecordComponent::getName)
                         .flatMap(name -> others.getOrDefault(name, List.of(name)).stream()))

@@ -45,7 +45,9 @@ class EventHubTest {
                         throw new UnsupportedOperationException(method.toString());
                     }
                     mayWrite.acquire();
-                    written.add(StandardCharsets.UTF_8.decode((ByteBuffer) arguments[1]).toString());
+                    written.add(StandardCharsets.UTF_8
+                            .decode((ByteBuffer) arguments[1])
+                            .toString());
                     ((Callback) arguments[2]).succeeded();
                     return null;
                 });
