@@ -10,7 +10,7 @@ import dev.sluice.bridge.work.HandlerConfig;
 import dev.sluice.bridge.work.WorkConfig;
 import dev.sluice.bridge.work.WorkService;
 import dev.sluice.work.CloseReport;
-import dev.sluice.work.WorkMeter;
+import dev.sluice.work.watch.WorkMeter;
 import java.nio.file.Path;
 import java.util.concurrent.CountDownLatch;
 import java.util.function.BooleanSupplier;

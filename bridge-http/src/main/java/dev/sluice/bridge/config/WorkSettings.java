@@ -8,7 +8,7 @@ import dev.sluice.queue.PayloadCipher;
 import dev.sluice.work.LaneOrder;
 import dev.sluice.work.WorkBuffer;
 import dev.sluice.work.WorkEvent;
-import dev.sluice.work.WorkEventJson;
+import dev.sluice.work.watch.WorkEventJson;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;

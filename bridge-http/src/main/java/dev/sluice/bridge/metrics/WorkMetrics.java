@@ -2,7 +2,7 @@ package dev.sluice.bridge.metrics;
 
 import dev.sluice.work.BreakerState;
 import dev.sluice.work.WorkEvent;
-import dev.sluice.work.WorkMeter;
+import dev.sluice.work.watch.WorkMeter;
 import io.prometheus.metrics.core.datapoints.DistributionDataPoint;
 import io.prometheus.metrics.core.metrics.Histogram;
 import io.prometheus.metrics.model.snapshots.HistogramSnapshot;

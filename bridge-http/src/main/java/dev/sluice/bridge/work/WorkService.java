@@ -8,7 +8,7 @@ import dev.sluice.queue.QueueException;
 import dev.sluice.work.CloseReport;
 import dev.sluice.work.WorkBuffer;
 import dev.sluice.work.WorkListener;
-import dev.sluice.work.WorkMeter;
+import dev.sluice.work.watch.WorkMeter;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.Set;

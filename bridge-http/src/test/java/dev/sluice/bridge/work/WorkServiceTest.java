@@ -10,7 +10,7 @@ import dev.sluice.queue.QueueException;
 import dev.sluice.queue.TestPostgres;
 import dev.sluice.work.HandlerSettings;
 import dev.sluice.work.Work;
-import dev.sluice.work.WorkMeter;
+import dev.sluice.work.watch.WorkMeter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.SQLException;

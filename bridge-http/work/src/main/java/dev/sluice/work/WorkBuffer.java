@@ -5,6 +5,7 @@ import dev.sluice.queue.QueueException;
 import dev.sluice.work.engine.EngineSettings;
 import dev.sluice.work.engine.Operations;
 import dev.sluice.work.rules.Types;
+import dev.sluice.work.watch.WorkMeter;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;

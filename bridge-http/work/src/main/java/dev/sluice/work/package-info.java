@@ -87,7 +87,8 @@
  * door, {@code engine} claims works and runs their handlers, {@code admin} looks works up, {@code store} has the
  * tables, and {@code rules} has the names in the queue and the check of JSON. {@code run} decides about the run of a
  * handler, for {@code engine} and for {@code testing}, the kit for tests of handlers. {@code breaker} has the circuit
- * breakers. The values know none of {@code engine}, {@code admin} and {@code store}.
+ * breakers. {@code watch} has what counts and shows the events of an engine. The values know none of {@code engine},
+ * {@code admin} and {@code store}.
  *
  * <h2>Rules</h2>
  *

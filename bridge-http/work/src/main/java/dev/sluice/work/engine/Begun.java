@@ -34,6 +34,7 @@ import org.jspecify.annotations.Nullable;
 final class Begun implements Run {
     /** Reserved names of headers: no client can set them. */
     static final String KEY_HEADER = Types.KEY_HEADER;
+
     static final String CONFLATION_HEADER = "sluice.work-conflation-key";
     static final String DEADLINE_HEADER = Types.DEADLINE_HEADER;
 
@@ -139,7 +140,6 @@ final class Begun implements Run {
         return lease;
     }
 
-    /** Returns the message in clear. */
     Message message() {
         return message;
     }

@@ -270,39 +270,9 @@ final class Claims {
                 Taken run = taken.get(i);
                 UUID id = UUID.randomUUID();
                 ids.add(id);
-                claims.add(new NewClaim(
-                        id,
-                        run.queueId(),
-                        run.partitionId(),
-                        run.firstSeq(),
-                        run.lastSeq(),
-                        noWorks(run),
-                        run.closed(),
-                        names.isEmpty() ? null : names.get(i)));
+                claims.add(NewClaim.of(id, run, names.isEmpty() ? null : names.get(i)));
             }
             tables.claims().insert(connection, claims, owner, settings.lease());
-        }
-    }
-
-    /** Returns the seqs of a run that have no message, as a multirange. */
-    private static String noWorks(Taken run) {
-        var ranges = new StringBuilder("{");
-        long next = run.firstSeq();
-        for (Message message : run.messages()) {
-            append(ranges, next, message.seq() - 1);
-            next = message.seq() + 1;
-        }
-        append(ranges, next, run.lastSeq());
-        return ranges.append('}').toString();
-    }
-
-    private static void append(StringBuilder ranges, long first, long last) {
-        if (first <= last) {
-            ranges.append(ranges.length() == 1 ? "[" : ",[")
-                    .append(first)
-                    .append(',')
-                    .append(last)
-                    .append(']');
         }
     }
 

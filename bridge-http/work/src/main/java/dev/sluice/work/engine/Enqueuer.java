@@ -18,6 +18,7 @@ import dev.sluice.work.WorkEvent;
 import dev.sluice.work.WorkId;
 import dev.sluice.work.base.WorkThreads;
 import dev.sluice.work.callback.CallbackHeaders;
+import dev.sluice.work.engine.IdempotencyKeys.Prepared;
 import dev.sluice.work.rules.HeldBack;
 import dev.sluice.work.rules.JsonText;
 import dev.sluice.work.rules.Types;

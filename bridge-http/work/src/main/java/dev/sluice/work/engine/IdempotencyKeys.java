@@ -1,8 +1,10 @@
 package dev.sluice.work.engine;
 
+import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.PayloadCipher;
 import dev.sluice.work.Enqueued;
 import dev.sluice.work.KeyConflictException;
+import dev.sluice.work.Work;
 import dev.sluice.work.WorkId;
 import dev.sluice.work.rules.Hashes;
 import dev.sluice.work.store.KeyRows;
@@ -29,6 +31,13 @@ final class IdempotencyKeys {
     private static final Duration WAIT = Duration.ofMillis(10);
 
     static final String LOCK_NOT_AVAILABLE = "55P03";
+
+    /** A work as its queue takes it, and its idempotency key. */
+    record Prepared(
+            Work work,
+            NewMessage message,
+            long queueId,
+            @Nullable NewKey key) {}
 
     private final KeyRows rows;
     private final PayloadCipher cipher;

@@ -14,6 +14,7 @@ import dev.sluice.work.Enqueued;
 import dev.sluice.work.KeyConflictException;
 import dev.sluice.work.WorkId;
 import dev.sluice.work.engine.Coalescer.Candidate;
+import dev.sluice.work.engine.IdempotencyKeys.Prepared;
 import dev.sluice.work.rules.Types;
 import dev.sluice.work.store.KeyRows.QueueKey;
 import dev.sluice.work.store.LatestRows.LatestKey;

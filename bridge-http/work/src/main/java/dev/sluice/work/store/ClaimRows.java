@@ -1,5 +1,7 @@
 package dev.sluice.work.store;
 
+import dev.sluice.queue.Message;
+import dev.sluice.queue.read.Taking.Taken;
 import dev.sluice.queue.sql.BoundStatement;
 import dev.sluice.queue.sql.Statements;
 import dev.sluice.work.store.LimitRows.UsedRoom;
@@ -37,7 +39,41 @@ public final class ClaimRows {
             long lastSeq,
             String done,
             boolean closes,
-            @Nullable String limited) {}
+            @Nullable String limited) {
+        /** Returns the claim of all messages of a run. */
+        public static NewClaim of(UUID id, Taken run, @Nullable String limited) {
+            return new NewClaim(
+                    id,
+                    run.queueId(),
+                    run.partitionId(),
+                    run.firstSeq(),
+                    run.lastSeq(),
+                    noWorks(run),
+                    run.closed(),
+                    limited);
+        }
+
+        private static String noWorks(Taken run) {
+            var ranges = new StringBuilder("{");
+            long next = run.firstSeq();
+            for (Message message : run.messages()) {
+                append(ranges, next, message.seq() - 1);
+                next = message.seq() + 1;
+            }
+            append(ranges, next, run.lastSeq());
+            return ranges.append('}').toString();
+        }
+
+        private static void append(StringBuilder ranges, long first, long last) {
+            if (first <= last) {
+                ranges.append(ranges.length() == 1 ? "[" : ",[")
+                        .append(first)
+                        .append(',')
+                        .append(last)
+                        .append(']');
+            }
+        }
+    }
 
     /**
      * What {@link #recover} found of a claim.

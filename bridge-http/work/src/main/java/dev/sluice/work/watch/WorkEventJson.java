@@ -1,5 +1,7 @@
-package dev.sluice.work;
+package dev.sluice.work.watch;
 
+import dev.sluice.work.WorkEvent;
+import dev.sluice.work.WorkId;
 import dev.sluice.work.rules.JsonText;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;

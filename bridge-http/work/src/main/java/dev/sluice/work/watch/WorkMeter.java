@@ -1,5 +1,8 @@
-package dev.sluice.work;
+package dev.sluice.work.watch;
 
+import dev.sluice.work.BreakerState;
+import dev.sluice.work.WorkEvent;
+import dev.sluice.work.WorkListener;
 import java.time.Duration;
 import java.time.Instant;
 import org.jspecify.annotations.Nullable;

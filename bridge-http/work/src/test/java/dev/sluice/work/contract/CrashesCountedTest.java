@@ -10,7 +10,7 @@ import dev.sluice.work.RetryPolicy;
 import dev.sluice.work.Work;
 import dev.sluice.work.WorkBuffer;
 import dev.sluice.work.WorkEvent;
-import dev.sluice.work.WorkMeter;
+import dev.sluice.work.watch.WorkMeter;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.concurrent.atomic.AtomicInteger;

@@ -1,10 +1,12 @@
-package dev.sluice.work;
+package dev.sluice.work.watch;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.sluice.work.WorkEvent;
 import dev.sluice.work.WorkEvent.Kind;
+import dev.sluice.work.WorkId;
 import java.util.UUID;
 import org.junit.jupiter.api.Test;
 
