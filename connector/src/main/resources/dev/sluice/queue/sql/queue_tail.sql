@@ -10,6 +10,6 @@ select now() as at, pg_current_xact_id()::text::bigint as transaction;
 select p.id, q.name as queue, p.name as partition, p.lane, p.head, p.tail, p.last_push_at,
        pg_snapshot_xmin(pg_current_snapshot())::text::bigint as oldest
 from sluice.queues q
-left join sluice.partitions p on p.queue_id = q.id
+left join lateral (select * from sluice.partitions p where p.queue_id = q.id offset 0) p on true
 where q.name = :queue
 order by p.id;
