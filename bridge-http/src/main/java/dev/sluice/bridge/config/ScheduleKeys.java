@@ -13,7 +13,7 @@ final class ScheduleKeys {
     static final KeyGroup GROUP = new KeyGroup("Schedules");
 
     private static final int MAX_SCHEDULES = 1_000_000;
-    private static final int MAX_MISSED = 10_000;
+    private static final int MAX_MISSED = 1_000;
 
     static final Key<List<String>> NAMES = GROUP.list(
             "schedules",

@@ -92,7 +92,7 @@ final class ScheduleParser {
                     time(name, ScheduleKeys.ENDS_AT).orElse(null),
                     Missed.of(given(name, ScheduleKeys.MISSED)),
                     target(name));
-            return new Declared(spec, start.isEmpty());
+            return new Declared(ScheduleSpec.require(spec), start.isEmpty());
         } catch (IllegalArgumentException e) {
             String problem = String.valueOf(e.getMessage());
             problems.accept(problem.startsWith(ScheduleKeys.PREFIX) ? problem : "schedule " + name + ": " + problem);

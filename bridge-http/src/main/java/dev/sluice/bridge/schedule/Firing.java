@@ -45,10 +45,13 @@ final class Firing implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(Firing.class);
 
     /** Most schedules of a transaction. */
-    static final int BATCH = 500;
+    static final int BATCH = 200;
 
     /** How long a schedule waits that could not be fired. */
     private static final Duration WAIT = Duration.ofSeconds(10);
+
+    /** A transaction that has so many bytes of payloads gets no further schedule. */
+    private static final long MAX_BYTES = 8 << 20;
 
     private static final int MAX_FAILURE = 1000;
     private static final String INVALID_PARAMETER_VALUE = "22023";
@@ -108,10 +111,8 @@ final class Firing implements AutoCloseable {
         }
         try {
             return fire(due);
-        } catch (QueueException e) {
-            if (e.isTransient()) {
-                throw e;
-            }
+        } catch (RuntimeException e) {
+            requireConnection(e);
             log.debug("Could not fire schedules together, firing them one by one", e);
         }
         var queues = new HashSet<String>();
@@ -124,10 +125,8 @@ final class Firing implements AutoCloseable {
                 queues.addAll(done.queues());
                 fired += done.fired();
                 skipped += done.skipped();
-            } catch (QueueException e) {
-                if (e.isTransient()) {
-                    throw e;
-                }
+            } catch (RuntimeException e) {
+                requireConnection(e);
                 failed++;
                 fail(each, e);
             }
@@ -135,7 +134,15 @@ final class Firing implements AutoCloseable {
         return new Done(queues, fired, skipped, failed, due.size() == BATCH);
     }
 
-    private void fail(Schedule schedule, QueueException e) {
+    /** Throws a failure that says nothing of one schedule: PostgreSQL does not answer, or takes no writes. */
+    private static void requireConnection(RuntimeException e) {
+        boolean isOfOne = !(e instanceof QueueException failure) || !failure.isTransient() || failure.isTimeout();
+        if (!isOfOne) {
+            throw e;
+        }
+    }
+
+    private void fail(Schedule schedule, RuntimeException e) {
         String name = schedule.spec().name();
         String reason = String.valueOf(e.getMessage());
         String failure = reason.length() <= MAX_FAILURE ? reason : reason.substring(0, MAX_FAILURE);
@@ -180,12 +187,15 @@ final class Firing implements AutoCloseable {
         Instant now = rows.now(transaction.connection());
         var fired = new LinkedHashMap<Schedule, Ticks.Due>();
         var messages = new ArrayList<NewMessage>();
+        long bytes = 0;
         for (Schedule each : rows.lockDue(transaction.connection(), looked.keySet())) {
             boolean isMoved = !each.spec().equals(looked.get(each.spec().name()));
-            Ticks.Due ticks = isMoved ? null : ticks(each, now); // What was changed meanwhile has its turn next.
+            boolean hasTurnNext = isMoved || bytes >= MAX_BYTES;
+            Ticks.Due ticks = hasTurnNext ? null : ticks(each, now);
             if (ticks == null) {
                 continue;
             }
+            bytes += (long) ticks.fire().size() * each.spec().target().payload().length();
             fired.put(each, ticks);
             for (Instant tick : ticks.fire()) {
                 messages.add(message(each, tick.toString(), ids.next(), spread, rulesOfQueues));
@@ -206,7 +216,7 @@ final class Firing implements AutoCloseable {
                 messages.size(),
                 fired.values().stream().mapToLong(Ticks.Due::skipped).sum(),
                 0,
-                due.size() == BATCH));
+                due.size() == BATCH || bytes >= MAX_BYTES));
     }
 
     private Ticks.@Nullable Due ticks(Schedule schedule, Instant now) {
@@ -252,7 +262,7 @@ final class Firing implements AutoCloseable {
     /** Makes the message of a tick, as its queue wants it. */
     private NewMessage message(Schedule schedule, String tick, UUID id, int spread, Map<String, QueueRule> queues) {
         ScheduleTarget target = schedule.spec().target();
-        if (cipher.cannotOpen(target.queue(), target.payload().getBytes(UTF_8))) {
+        if (!target.isReadable()) {
             throw refused("the payload was stored with a key that encryption.keys does not have");
         }
         QueueRule rule = queues.get(target.queue());

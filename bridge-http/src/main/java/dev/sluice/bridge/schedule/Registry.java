@@ -50,7 +50,7 @@ public final class Registry {
     public Schedule create(Function<Instant, ScheduleSpec> spec) throws ConflictException {
         Made made = transactions.run("could not make a schedule", connection -> {
             Instant now = rows.now(connection);
-            ScheduleSpec wanted = spec.apply(now);
+            ScheduleSpec wanted = spec.apply(now).checked();
             if (rows.count(connection) >= most) {
                 return new Made(null, "there are " + most + " schedules, and scheduling.max allows no more");
             }
@@ -93,11 +93,14 @@ public final class Registry {
             if (found.isFromFile()) {
                 return new Made(null, ofFile(name));
             }
-            ScheduleSpec wanted = change.apply(found.spec());
-            return new Made(
-                    rows.update(connection, wanted, next(found, wanted, rows.now(connection)))
-                            .orElseThrow(),
-                    "");
+            if (!found.spec().target().isReadable()) {
+                return new Made(
+                        null,
+                        "the payload of schedule " + name + " was stored with a key that this service does not have: change it"
+                                + " at a service with that key, or delete it and make it again");
+            }
+            ScheduleSpec wanted = change.apply(found.spec()).checked();
+            return new Made(rows.update(connection, wanted, next(found, wanted, rows.now(connection))).orElseThrow(), "");
         });
         if (!made.problem().isEmpty()) {
             throw new ConflictException(made.problem());
@@ -197,10 +200,7 @@ public final class Registry {
             for (String name : rows.ofFile(connection)) {
                 if (!names.contains(name)) {
                     boolean gone = rows.delete(connection, name);
-                    log.info(
-                            "Deleted a schedule that the configuration does not declare any more schedule={} gone={}",
-                            name,
-                            gone);
+                    log.info("Deleted a schedule that the configuration does not declare any more schedule={} gone={}", name, gone);
                 }
             }
             return taken;
@@ -209,7 +209,8 @@ public final class Registry {
         return refused;
     }
 
-    private boolean declare(Connection connection, ScheduleConfig.Declared declared, Instant now) throws SQLException {
+    private boolean declare(Connection connection, ScheduleConfig.Declared declared, Instant now)
+            throws SQLException {
         ScheduleSpec given = declared.spec();
         Optional<Schedule> before = rows.lock(connection, given.name());
         if (before.isEmpty()) {
@@ -220,14 +221,10 @@ public final class Registry {
         if (!found.isFromFile()) {
             return false;
         }
-        ScheduleSpec spec =
-                declared.startsNow() ? startingAt(given, found.spec().startsAt()) : given;
+        ScheduleSpec spec = declared.startsNow() ? startingAt(given, found.spec().startsAt()) : given;
         if (!found.spec().equals(spec)) {
             boolean sameTimes = found.spec().timetable().equals(spec.timetable());
-            rows.update(
-                    connection,
-                    spec,
-                    sameTimes ? found.times().nextAt() : spec.ticks().after(now));
+            rows.update(connection, spec, sameTimes ? found.times().nextAt() : spec.ticks().after(now));
         }
         return true;
     }

@@ -8,7 +8,6 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.ObjectReader;
 import dev.sluice.queue.PayloadCipher;
 import dev.sluice.queue.PriorityLane;
-import dev.sluice.queue.QueueException;
 import dev.sluice.queue.sql.BoundStatement;
 import dev.sluice.queue.sql.Statements;
 import java.sql.Connection;
@@ -209,13 +208,17 @@ final class ScheduleRows {
 
     private Schedule read(ResultSet row) throws SQLException {
         String queue = row.getString("queue");
+        String payload = opened(queue, row.getString("payload"));
+        Map<String, String> headers = headers(queue, row.getString("headers"));
+        boolean isReadable = payload != null && headers != null;
         var target = new ScheduleTarget(
                 queue,
                 row.getString("partition"),
                 row.getBoolean("is_work"),
                 PriorityLane.ofNumber(row.getInt("lane")),
-                opened(queue, row.getString("payload")),
-                headers(queue, row.getString("headers")));
+                payload == null || !isReadable ? "null" : payload,
+                headers == null || !isReadable ? Map.of() : headers,
+                isReadable);
         var spec = new ScheduleSpec(
                 row.getString("name"),
                 row.getString("description"),
@@ -241,18 +244,18 @@ final class ScheduleRows {
                         time(row, "failed_at")));
     }
 
-    /** Returns a stored text in clear; as it is stored if this service has not its key. */
-    private String opened(String queue, String stored) {
-        return cipher.cannotOpen(queue, stored.getBytes(UTF_8)) ? stored : cipher.open(queue, stored);
+    /** Returns a stored text in clear; null: this service has not its key. */
+    private @Nullable String opened(String queue, String stored) {
+        return cipher.cannotOpen(queue, stored.getBytes(UTF_8)) ? null : cipher.open(queue, stored);
     }
 
-    private Map<String, String> headers(String queue, String stored) {
+    /** Returns stored headers; null: this service cannot read them. */
+    private @Nullable Map<String, String> headers(String queue, String stored) {
+        String opened = opened(queue, stored);
         try {
-            String opened = opened(queue, stored);
-            return cipher.cannotOpen(queue, opened.getBytes(UTF_8)) ? Map.of() : HEADERS.readValue(opened);
+            return opened == null ? null : HEADERS.readValue(opened);
         } catch (JsonProcessingException e) {
-            throw new QueueException(
-                    "the headers of a schedule are not readable", QueueException.OBJECT_NOT_IN_PREREQUISITE_STATE, e);
+            return null;
         }
     }
 

@@ -99,19 +99,28 @@ public final class ScheduleService implements AutoCloseable {
                     failing = false;
                     log.info("Schedules are fired again");
                 }
-            } catch (QueueException e) {
-                if (!failing) {
-                    failing = true;
-                    log.warn(
-                            "Schedules are not fired until PostgreSQL answers; trying again reason={}", e.getMessage());
-                }
             } catch (RuntimeException | Error e) { // The thread must not die: nothing would be fired any more.
-                failures.increment();
-                log.error("Could not fire schedules, trying again", e);
+                failed(e);
             }
             await(wait);
         }
         firing.close();
+    }
+
+    private void failed(Throwable e) {
+        boolean isOutage = e instanceof QueueException failure && failure.isTransient();
+        if (!isOutage) {
+            failures.increment();
+        }
+        if (failing) {
+            return;
+        }
+        failing = true;
+        if (isOutage) {
+            log.warn("Schedules are not fired until PostgreSQL answers; trying again reason={}", e.getMessage());
+        } else {
+            log.error("Schedules are not fired; trying again", e);
+        }
     }
 
     /** Does what there is to do. Returns how long to wait. */

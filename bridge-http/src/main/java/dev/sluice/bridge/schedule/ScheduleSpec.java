@@ -26,10 +26,20 @@ public record ScheduleSpec(
         if (description.length() > MAX_DESCRIPTION) {
             throw new IllegalArgumentException("description must have at most " + MAX_DESCRIPTION + " characters");
         }
+    }
+
+    /**
+     * Checks what the constructor does not: a row of the database may say what this version or this Java runtime cannot
+     * read, and is shown nevertheless.
+     *
+     * @throws IllegalArgumentException if the schedule has no times, or times that do not fit together
+     */
+    ScheduleSpec checked() {
         if (endsAt != null && !endsAt.isAfter(startsAt)) {
             throw new IllegalArgumentException("endsAt must be after startsAt, " + startsAt + ", was " + endsAt);
         }
-        timetable.read(startsAt);
+        Timetable unused = timetable.read(startsAt);
+        return this;
     }
 
     /**
@@ -45,12 +55,29 @@ public record ScheduleSpec(
         return name;
     }
 
-    /** Returns in words when it fires. */
-    public String words() {
-        return timetable.read(startsAt).words();
+    /**
+     * Returns a schedule that a user has described.
+     *
+     * @throws IllegalArgumentException if it has no times, or times that do not fit together
+     */
+    public static ScheduleSpec require(ScheduleSpec spec) {
+        return spec.checked();
     }
 
-    /** Returns when it fires, from its start to its end. */
+    /** Returns in words when it fires, or why this service cannot say it. */
+    public String words() {
+        try {
+            return timetable.read(startsAt).words();
+        } catch (IllegalArgumentException e) {
+            return "not readable here: " + e.getMessage();
+        }
+    }
+
+    /**
+     * Returns when it fires, from its start to its end.
+     *
+     * @throws IllegalArgumentException if this service cannot read its timetable
+     */
     Ticks ticks() {
         return new Ticks(timetable.read(startsAt), startsAt, endsAt);
     }

@@ -19,6 +19,7 @@ import org.jspecify.annotations.Nullable;
  * @param isWork whether the queue is that of a type of work, and the partition is named by its key
  * @param lane the priority of a work
  * @param payload JSON text
+ * @param isReadable whether this service has the key with which payload and headers were stored; else they are empty
  */
 public record ScheduleTarget(
         String queue,
@@ -26,9 +27,10 @@ public record ScheduleTarget(
         boolean isWork,
         PriorityLane lane,
         String payload,
-        Map<String, String> headers) {
+        Map<String, String> headers,
+        boolean isReadable) {
     /** Largest payload in bytes: schedules are for signals, and their rows are read at each tick. */
-    public static final int MAX_PAYLOAD = 256 * 1024;
+    public static final int MAX_PAYLOAD = 64 * 1024;
 
     public ScheduleTarget {
         NewMessage.checkName("queue", queue);
@@ -45,7 +47,7 @@ public record ScheduleTarget(
     /** Returns a target that pushes to a queue. */
     public static ScheduleTarget queue(
             String queue, @Nullable String partition, String payload, Map<String, String> headers) {
-        return new ScheduleTarget(queue, partition, false, PriorityLane.NORMAL, payload, headers);
+        return new ScheduleTarget(queue, partition, false, PriorityLane.NORMAL, payload, headers, true);
     }
 
     /**
@@ -61,7 +63,7 @@ public record ScheduleTarget(
             Types.checkKey("key", key);
         }
         String partition = key == null ? null : Types.partitionOfKey(key);
-        return new ScheduleTarget(Types.queue(type), partition, true, lane, payload, headers);
+        return new ScheduleTarget(Types.queue(type), partition, true, lane, payload, headers, true);
     }
 
     /** Returns the type of work; null: it pushes to a queue. */

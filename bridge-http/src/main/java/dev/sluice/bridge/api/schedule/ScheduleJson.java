@@ -56,6 +56,7 @@ final class ScheduleJson {
                 .put("type", target.type())
                 .put("key", target.key())
                 .put("priority", target.isWork() ? target.lane().text() : null)
+                .put("readable", target.isReadable())
                 .put("payloadBytes", target.payload().getBytes(UTF_8).length);
         if (withMessage) {
             json.putRawValue("payload", new RawValue(target.payload()));
