@@ -96,11 +96,15 @@ public final class Registry {
             if (!found.spec().target().isReadable()) {
                 return new Made(
                         null,
-                        "the payload of schedule " + name + " was stored with a key that this service does not have: change it"
+                        "the payload of schedule " + name
+                                + " was stored with a key that this service does not have: change it"
                                 + " at a service with that key, or delete it and make it again");
             }
             ScheduleSpec wanted = change.apply(found.spec()).checked();
-            return new Made(rows.update(connection, wanted, next(found, wanted, rows.now(connection))).orElseThrow(), "");
+            return new Made(
+                    rows.update(connection, wanted, next(found, wanted, rows.now(connection)))
+                            .orElseThrow(),
+                    "");
         });
         if (!made.problem().isEmpty()) {
             throw new ConflictException(made.problem());
@@ -200,7 +204,10 @@ public final class Registry {
             for (String name : rows.ofFile(connection)) {
                 if (!names.contains(name)) {
                     boolean gone = rows.delete(connection, name);
-                    log.info("Deleted a schedule that the configuration does not declare any more schedule={} gone={}", name, gone);
+                    log.info(
+                            "Deleted a schedule that the configuration does not declare any more schedule={} gone={}",
+                            name,
+                            gone);
                 }
             }
             return taken;
@@ -209,8 +216,7 @@ public final class Registry {
         return refused;
     }
 
-    private boolean declare(Connection connection, ScheduleConfig.Declared declared, Instant now)
-            throws SQLException {
+    private boolean declare(Connection connection, ScheduleConfig.Declared declared, Instant now) throws SQLException {
         ScheduleSpec given = declared.spec();
         Optional<Schedule> before = rows.lock(connection, given.name());
         if (before.isEmpty()) {
@@ -221,10 +227,14 @@ public final class Registry {
         if (!found.isFromFile()) {
             return false;
         }
-        ScheduleSpec spec = declared.startsNow() ? startingAt(given, found.spec().startsAt()) : given;
+        ScheduleSpec spec =
+                declared.startsNow() ? startingAt(given, found.spec().startsAt()) : given;
         if (!found.spec().equals(spec)) {
             boolean sameTimes = found.spec().timetable().equals(spec.timetable());
-            rows.update(connection, spec, sameTimes ? found.times().nextAt() : spec.ticks().after(now));
+            rows.update(
+                    connection,
+                    spec,
+                    sameTimes ? found.times().nextAt() : spec.ticks().after(now));
         }
         return true;
     }

@@ -156,7 +156,8 @@ final class Tail {
         if (marks) {
             markNanos = System.nanoTime();
         }
-        List<Subscriber> coming = List.copyOf(joining); // Before the heads, so that they show all that a client has got.
+        List<Subscriber> coming =
+                List.copyOf(joining); // Before the heads, so that they show all that a client has got.
         Heads heads = ends.heads(queue, marks);
         position.found(heads);
         if (!begun) {

@@ -20,7 +20,7 @@ limit :limit::bigint;
 delete from sluice.endpoint_attempts
 where id = any (array(
   select a.id from sluice.endpoint_attempts a
-  where a.began_at < clock_timestamp() - :days * interval '1 day'
+  where a.began_at < now() - :days * interval '1 day'
   order by a.began_at
   limit :limit::bigint
 ));

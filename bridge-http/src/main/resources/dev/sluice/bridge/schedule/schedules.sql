@@ -65,7 +65,7 @@ limit 1;
 -- name: due
 -- Schedules that are due, the longest due first.
 select * from sluice.schedules
-where next_at is not null and paused_at is null and greatest(next_at, retry_at) <= clock_timestamp()
+where next_at is not null and paused_at is null and greatest(next_at, retry_at) <= now()
 order by greatest(next_at, retry_at)
 limit :limit::bigint;
 
@@ -73,7 +73,7 @@ limit :limit::bigint;
 -- Locks those that are still due and that no other bridge has locked.
 select * from sluice.schedules
 where name = any (:names::text[]) and next_at is not null and paused_at is null
-  and greatest(next_at, retry_at) <= clock_timestamp()
+  and greatest(next_at, retry_at) <= now()
 order by name
 for update skip locked;
 

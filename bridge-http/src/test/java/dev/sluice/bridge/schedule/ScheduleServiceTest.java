@@ -102,13 +102,16 @@ class ScheduleServiceTest {
     }
 
     private static List<String> messages(String queue) {
-        return postgres.query("select unnest(s.transaction_ids) from sluice.segments s join sluice.partitions p on p.id ="
-                + " s.partition_id join sluice.queues q on q.id = p.queue_id where q.name = '" + queue
-                + "' order by s.first_seq");
+        return postgres.query(
+                "select unnest(s.transaction_ids) from sluice.segments s join sluice.partitions p on p.id ="
+                        + " s.partition_id join sluice.queues q on q.id = p.queue_id where q.name = '" + queue
+                        + "' order by s.first_seq");
     }
 
     private static void until(Callable<Boolean> condition) {
-        await().atMost(Duration.ofSeconds(30)).pollInterval(Duration.ofMillis(20)).until(condition);
+        await().atMost(Duration.ofSeconds(30))
+                .pollInterval(Duration.ofMillis(20))
+                .until(condition);
     }
 
     /** Lets a schedule be due as if its next tick had been so long ago. */
@@ -173,8 +176,9 @@ class ScheduleServiceTest {
         ScheduleService service = make(config());
         for (Missed missed : Missed.values()) {
             String name = unique("jump-" + missed.text());
-            service.registry().create(now -> new ScheduleSpec(
-                    name, "", every("PT1H"), now.minusSeconds(1800), null, missed, to(name)));
+            service.registry()
+                    .create(now ->
+                            new ScheduleSpec(name, "", every("PT1H"), now.minusSeconds(1800), null, missed, to(name)));
             miss(name, "8 hours");
         }
         service.start();
@@ -182,12 +186,13 @@ class ScheduleServiceTest {
                 .allMatch(each -> each.counts().fired() + each.counts().skipped() == 8));
         for (Schedule each : service.registry().list(null, 10)) {
             long fired = each.counts().fired();
-            assertThat(fired).isEqualTo(
-                    switch (each.spec().missed()) {
-                        case SKIP -> 0;
-                        case ONCE -> 1;
-                        case ALL -> 5;
-                    });
+            assertThat(fired)
+                    .isEqualTo(
+                            switch (each.spec().missed()) {
+                                case SKIP -> 0;
+                                case ONCE -> 1;
+                                case ALL -> 5;
+                            });
             assertThat(messages(each.spec().name())).hasSize((int) fired).doesNotHaveDuplicates();
         }
     }
@@ -199,7 +204,8 @@ class ScheduleServiceTest {
         secondly(service, queue, queue);
         until(() -> !messages(queue).isEmpty());
         // A clock that went back an hour is an hour before the next tick.
-        postgres.execute("update sluice.schedules set next_at = next_at + interval '1 hour' where name = '" + queue + "'");
+        postgres.execute(
+                "update sluice.schedules set next_at = next_at + interval '1 hour' where name = '" + queue + "'");
         List<String> before = messages(queue);
         String other = unique("after");
         secondly(service, other, other);
@@ -213,12 +219,10 @@ class ScheduleServiceTest {
         String queue = unique("once");
         service.registry()
                 .create(now -> spec(
-                        queue,
-                        new Timetable.Text("once", now.plusMillis(300).toString(), "UTC"),
-                        now,
-                        to(queue)));
+                        queue, new Timetable.Text("once", now.plusMillis(300).toString(), "UTC"), now, to(queue)));
         until(() -> messages(queue).size() == 1);
-        assertThat(service.registry().find(queue).orElseThrow().times().nextAt()).isNull();
+        assertThat(service.registry().find(queue).orElseThrow().times().nextAt())
+                .isNull();
     }
 
     @Test
@@ -226,7 +230,8 @@ class ScheduleServiceTest {
         ScheduleService service = start();
         String queue = unique("paused");
         service.registry().create(now -> spec(queue, every("PT1H"), now.minusSeconds(1800), to(queue)));
-        assertThat(service.registry().pause(queue).orElseThrow().times().pausedAt()).isNotNull();
+        assertThat(service.registry().pause(queue).orElseThrow().times().pausedAt())
+                .isNotNull();
         miss(queue, "5 hours");
         String other = unique("goes-on");
         secondly(service, other, other);
@@ -262,15 +267,17 @@ class ScheduleServiceTest {
         service.registry()
                 .create(now -> spec(
                         keyed, every("PT1S"), now, ScheduleTarget.work(keyed, "a", PriorityLane.LOW, "1", Map.of())));
-        until(() -> !messages("work." + type).isEmpty() && !messages("work." + keyed).isEmpty());
+        until(() -> !messages("work." + type).isEmpty()
+                && !messages("work." + keyed).isEmpty());
         assertThat(partitions("work." + type)).allMatch(name -> name.startsWith("~high."));
         assertThat(partitions("work." + keyed)).containsExactly("a");
         assertThat(woken).contains("work." + type);
     }
 
     private static List<String> partitions(String queue) {
-        return postgres.query("select distinct p.name from sluice.partitions p join sluice.queues q on q.id = p.queue_id"
-                + " where q.name = '" + queue + "'");
+        return postgres.query(
+                "select distinct p.name from sluice.partitions p join sluice.queues q on q.id = p.queue_id"
+                        + " where q.name = '" + queue + "'");
     }
 
     @Test
@@ -296,8 +303,9 @@ class ScheduleServiceTest {
         ScheduleService service = make(config());
         String bad = unique("unreadable");
         secondly(service, bad, bad);
-        postgres.execute("update sluice.schedules set kind = 'cron', expression = '0 0 * * *', zone = 'Mars/Olympus' where"
-                + " name = '" + bad + "'");
+        postgres.execute(
+                "update sluice.schedules set kind = 'cron', expression = '0 0 * * *', zone = 'Mars/Olympus' where"
+                        + " name = '" + bad + "'");
         String queue = unique("fine");
         secondly(service, queue, queue);
         service.start();
@@ -367,7 +375,8 @@ class ScheduleServiceTest {
                         ScheduleTarget.queue(queue, null, "{\"token\":\"plain\"}", Map.of("x-a", "plain"))));
         assertThat(postgres.query("select payload || headers from sluice.schedules where name = '" + queue + "'"))
                 .noneMatch(text -> text.contains("plain"));
-        ScheduleTarget read = service.registry().find(queue).orElseThrow().spec().target();
+        ScheduleTarget read =
+                service.registry().find(queue).orElseThrow().spec().target();
         assertThat(read.payload()).isEqualTo("{\"token\":\"plain\"}");
         assertThat(read.headers()).containsEntry("x-a", "plain");
     }
@@ -375,7 +384,8 @@ class ScheduleServiceTest {
     @Test
     void theConfigurationDecidesAboutItsOwnSchedulesOnly() throws Exception {
         String queue = unique("declared");
-        ScheduleService first = make(config(declared(queue + ".a", "PT1H", queue), declared(queue + ".b", "PT1H", queue)));
+        ScheduleService first =
+                make(config(declared(queue + ".a", "PT1H", queue), declared(queue + ".b", "PT1H", queue)));
         secondly(first, queue + ".http", queue);
         first.start();
         until(() -> names(first).size() == 3);
@@ -425,7 +435,8 @@ class ScheduleServiceTest {
                 .isThrownBy(() -> ScheduleTarget.queue(
                         queue, null, "\"" + "x".repeat(ScheduleTarget.MAX_PAYLOAD - 1) + "\"", Map.of()))
                 .withMessageContaining("payload");
-        assertThat(ScheduleTarget.queue(queue, null, "\"" + "x".repeat(ScheduleTarget.MAX_PAYLOAD - 2) + "\"", Map.of()))
+        assertThat(ScheduleTarget.queue(
+                        queue, null, "\"" + "x".repeat(ScheduleTarget.MAX_PAYLOAD - 2) + "\"", Map.of()))
                 .isNotNull();
         assertThat(service.registry().list(null, 10)).containsExactly(made);
         assertThat(service.registry().delete(queue)).isTrue();
@@ -469,9 +480,12 @@ class ScheduleServiceTest {
     void aThousandSchedulesThatAreDueAtOnceAreFiredInBatches() {
         ScheduleService service = make(config());
         String queue = unique("many");
-        postgres.execute("insert into sluice.schedules (name, kind, expression, zone, starts_at, missed, queue, is_work, lane,"
-                + " payload, from_file, next_at) select '" + queue + ".' || n, 'every', 'PT24H', 'UTC', now() - interval '1 second', 'once', '"
-                + queue + "', false, 2, '1', false, now() - interval '1 second' from generate_series(1, 1000) n");
+        postgres.execute(
+                "insert into sluice.schedules (name, kind, expression, zone, starts_at, missed, queue, is_work, lane,"
+                        + " payload, from_file, next_at) select '" + queue
+                        + ".' || n, 'every', 'PT24H', 'UTC', now() - interval '1 second', 'once', '"
+                        + queue
+                        + "', false, 2, '1', false, now() - interval '1 second' from generate_series(1, 1000) n");
         service.start();
         until(() -> messages(queue).size() >= 1000);
         assertThat(messages(queue)).hasSize(1000).doesNotHaveDuplicates();

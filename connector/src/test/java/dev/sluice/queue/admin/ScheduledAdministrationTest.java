@@ -205,7 +205,8 @@ class ScheduledAdministrationTest {
         Page first = brief.list(new Filter("other", null, null, null), false, 1, null);
         assertThat(first.messages()).isEmpty();
         assertThat(first.next())
-                .isEqualTo(new ScheduledMessages.Key(NOON.plusSeconds(3), first.next().row()));
+                .isEqualTo(new ScheduledMessages.Key(
+                        NOON.plusSeconds(3), first.next().row()));
         // Each page looks at three: its message, the one behind it, and one more.
         assertThat(walk(brief, new Filter("other", null, null, null), false, 1, 3))
                 .containsExactly("last");

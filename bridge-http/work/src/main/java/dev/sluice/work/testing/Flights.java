@@ -89,8 +89,7 @@ final class Flights {
     Stream<Instant> times() {
         return flights.isEmpty()
                 ? Stream.of()
-                : Stream.concat(
-                        tasks.stream().map(Task::at), flights.stream().map(each -> each.work.timeoutAt()));
+                : Stream.concat(tasks.stream().map(Task::at), flights.stream().map(each -> each.work.timeoutAt()));
     }
 
     /**

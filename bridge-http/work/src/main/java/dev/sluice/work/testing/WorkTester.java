@@ -47,8 +47,9 @@ import org.jspecify.annotations.Nullable;
  * }</pre>
  *
  * <p>A handler that waits calls {@link #spend} in the test instead of {@code Thread.sleep}. If that takes it beyond its
- * timeout, {@code spend} throws an {@link InterruptedException} at the time of the timeout. An asynchronous handler gets
- * a {@link #delayedExecutor} in the test, or a stage that the test completes: the next call that runs works sees it.
+ * timeout, {@code spend} throws an {@link InterruptedException} at the time of the timeout. An asynchronous handler
+ * gets a {@link #delayedExecutor} in the test, or a stage that the test completes: the next call that runs works sees
+ * it.
  *
  * <p>Not safe for use by many threads.
  */
@@ -342,7 +343,9 @@ public final class WorkTester {
             return;
         }
         keys.finish(work, now);
-        unfinished().filter(each -> each.dueAt == null && each.coalescesWith(work)).forEach(each -> each.dueAt = now);
+        unfinished()
+                .filter(each -> each.dueAt == null && each.coalescesWith(work))
+                .forEach(each -> each.dueAt = now);
     }
 
     void tell(Kind kind, TestedWork work, @Nullable String detail) {
@@ -385,7 +388,8 @@ public final class WorkTester {
     }
 
     /**
-     * Cancels a work. A handler that runs is asked to end: its next {@link #spend} throws. A work in flight ends at once.
+     * Cancels a work. A handler that runs is asked to end: its next {@link #spend} throws. A work in flight ends at
+     * once.
      *
      * @throws IllegalArgumentException if there is no such work
      */

@@ -4,8 +4,8 @@
  * the engine decides it.
  *
  * <p>The kit has one worker. It keeps works in memory, in the order in which an engine with one worker would claim
- * them. Works of asynchronous handlers are in flight beside it. The kit does not have the bound on waiting works, leases,
- * or the close of an engine.
+ * them. Works of asynchronous handlers are in flight beside it. The kit does not have the bound on waiting works,
+ * leases, or the close of an engine.
  */
 @NullMarked
 package dev.sluice.work.testing;

@@ -290,9 +290,8 @@ class WorkTesterTest {
     void worksInFlightEndWhenTheirStagesCompleteAndOthersRunMeanwhile() {
         WorkTester tester = flying(ran, HandlerSettings.DEFAULT.concurrency(2));
         Instant start = tester.now();
-        List<WorkId> ids = Stream.of(3, 1, 2)
-                .map(i -> tester.enqueue(work(i)).id())
-                .toList();
+        List<WorkId> ids =
+                Stream.of(3, 1, 2).map(i -> tester.enqueue(work(i)).id()).toList();
         WorkId plain = tester.enqueue(Work.of("plain", "1")).id();
         assertThat(tester.runDue()).as("two in flight, and the other type").isEqualTo(3);
         assertThat(tester.state(plain).status()).isEqualTo(WorkStatus.DONE);
@@ -305,8 +304,8 @@ class WorkTesterTest {
         assertThat(tester.now()).isEqualTo(start.plusSeconds(3));
         assertThat(tester.runs()).extracting(TestedRun::id).containsExactly(plain, ids.get(1), ids.get(0), ids.get(2));
         assertThat(tester.runs(ids.get(2)))
-                .containsExactly(new TestedRun(
-                        ids.get(2), 1, start.plusSeconds(1), Duration.ofSeconds(2), Kind.COMPLETED));
+                .containsExactly(
+                        new TestedRun(ids.get(2), 1, start.plusSeconds(1), Duration.ofSeconds(2), Kind.COMPLETED));
         assertThat(ran).hasSize(3).containsOnly("cancelled false");
     }
 
