@@ -12,6 +12,7 @@ import dev.sluice.bridge.webhook.WebhookTarget;
 import dev.sluice.bridge.work.builtin.Builtin;
 import dev.sluice.bridge.work.builtin.LogBuiltin;
 import dev.sluice.bridge.work.builtin.QueueBuiltin;
+import dev.sluice.bridge.work.builtin.SocketBuiltin;
 import dev.sluice.bridge.work.builtin.WebhookBuiltin;
 import dev.sluice.work.HandlerSettings;
 import java.time.Duration;
@@ -36,6 +37,7 @@ final class BuiltinSettings {
     static final String HEADER = HandlerSettingsKeys.CONFIG + "header.";
 
     private static final int YEAR_HOURS = 8760;
+    private static final int SECOND_MS = 1000;
 
     static final Key<Optional<String>> URL = GROUP.optional(
             "config.url",
@@ -81,7 +83,21 @@ final class BuiltinSettings {
             GROUP.optional("config.queue", "`queue`: the queue to which works are forwarded. It must be set.");
     static final Key<Optional<String>> PARTITION = GROUP.optional(
             "config.partition",
-            "`queue`: the partition of the messages. If it is not set, it is the key of the work, or `Default`.");
+            "`queue` and `socket`: the partition of the messages. If it is not set, it is the key of the work, or"
+                    + " `Default`.");
+    static final Key<Optional<String>> CHANNEL = GROUP.optional(
+            "config.channel",
+            "`socket`: the channel to which works are emitted, which is a queue. It must be set. Clients read it by"
+                    + " `GET /api/v1/subscribe/CHANNEL`, see"
+                    + " [docs/subscribe.md](subscribe.md#instead-of-socket-emissions).");
+    static final Key<Duration> TTL = GROUP.longMillis(
+            "config.ttl.ms",
+            HOUR_MS,
+            SECOND_MS,
+            (long) YEAR_HOURS * HOUR_MS,
+            "`socket`: the time in ms, in whole seconds, after which a message of the channel is deleted, read or not."
+                    + " A client that was away for less misses nothing. It counts if the handler creates the queue; a"
+                    + " queue that exists keeps its options.");
     static final Key<String> LEVEL =
             GROUP.choice("config.level", "info", List.of("debug", "info", "warn"), "`log`: the level of the lines.");
     static final Key<Integer> MAX_CHARACTERS = GROUP.integer(
@@ -90,10 +106,15 @@ final class BuiltinSettings {
     private static final List<Key<?>> OF_WEBHOOKS =
             List.of(URL, HOSTS, SECRETS, FORMAT, EVENT_SOURCE, EVENT_TYPE, TIMEOUT, MAX_RETRY_AFTER);
 
+    private static final Kind SOCKET =
+            new Kind(List.of(CHANNEL, PARTITION, TTL), false, HandlerSettings.DEFAULT, BuiltinSettings::socket);
+
     /** The handlers, by the values of {@code work.handlers.NAME.type}. */
     private static final Map<String, Kind> KINDS = Map.of(
             "webhook", new Kind(OF_WEBHOOKS, true, WebhookRules.SETTINGS, BuiltinSettings::webhook),
             "http", new Kind(OF_WEBHOOKS, true, WebhookRules.SETTINGS, BuiltinSettings::webhook),
+            "socket", SOCKET,
+            "sse", SOCKET,
             "queue", new Kind(List.of(QUEUE, PARTITION), false, HandlerSettings.DEFAULT, BuiltinSettings::queue),
             "log", new Kind(List.of(LEVEL, MAX_CHARACTERS), false, HandlerSettings.DEFAULT, BuiltinSettings::log));
 
@@ -172,6 +193,17 @@ final class BuiltinSettings {
                         given.beginning() + QUEUE.name() + " must be set: the queue to which works are forwarded"));
         try {
             return new QueueBuiltin(queue, given.get(PARTITION).orElse(null));
+        } catch (IllegalArgumentException e) {
+            throw new IllegalArgumentException(given.beginning() + HandlerSettingsKeys.CONFIG + e.getMessage(), e);
+        }
+    }
+
+    private static Builtin socket(Given given) {
+        String channel = given.get(CHANNEL)
+                .orElseThrow(() -> new IllegalArgumentException(
+                        given.beginning() + CHANNEL.name() + " must be set: the queue to which clients subscribe"));
+        try {
+            return SocketBuiltin.of(channel, given.get(PARTITION).orElse(null), given.get(TTL));
         } catch (IllegalArgumentException e) {
             throw new IllegalArgumentException(given.beginning() + HandlerSettingsKeys.CONFIG + e.getMessage(), e);
         }

@@ -40,7 +40,8 @@ final class HandlerSettingsKeys {
 
     static final Key<Optional<String>> TYPE = GROUP.optional(
             "type",
-            "`webhook`, `http`, `queue` or `log` for a [built-in handler](#built-in-handlers), or the provider of a plug-in that"
+            "`webhook`, `http`, `queue`, `socket`, `sse` or `log` for a [built-in handler](#built-in-handlers), or the"
+                    + " provider of a plug-in that"
                     + " makes the handler, or the class of the handler. Every handler needs one.");
     static final Key<Optional<String>> WORK_TYPE =
             GROUP.optional("work.type", "The type of the works. If not set, it is the name of the handler.");

@@ -5,6 +5,7 @@ import dev.sluice.bridge.system.Threads;
 import dev.sluice.bridge.webhook.WebhookSender;
 import dev.sluice.bridge.work.builtin.BuiltinParts;
 import dev.sluice.queue.QueueException;
+import dev.sluice.queue.admin.Queues;
 import dev.sluice.work.CloseReport;
 import dev.sluice.work.WorkBuffer;
 import dev.sluice.work.WorkListener;
@@ -62,7 +63,12 @@ public final class WorkService implements AutoCloseable {
     public WorkService(WorkConfig config, DataSource connections, Runnable requireDatabase, Surroundings surroundings)
             throws StartException {
         this.config = config;
-        this.handlers = new Handlers(config, new BuiltinParts(surroundings.webhooks(), this::beginPause));
+        this.handlers = new Handlers(
+                config,
+                new BuiltinParts(
+                        surroundings.webhooks(),
+                        this::beginPause,
+                        new Queues(connections, config.schema(), config.cipher(), () -> {})::ensure));
         this.connections = connections;
         this.requireDatabase = requireDatabase;
         this.surroundings = surroundings;

@@ -12,6 +12,7 @@ import dev.sluice.bridge.webhook.WebhookTarget;
 import dev.sluice.bridge.work.HandlerConfig;
 import dev.sluice.bridge.work.builtin.LogBuiltin;
 import dev.sluice.bridge.work.builtin.QueueBuiltin;
+import dev.sluice.bridge.work.builtin.SocketBuiltin;
 import dev.sluice.bridge.work.builtin.WebhookBuiltin;
 import java.time.Duration;
 import java.util.HashMap;
@@ -94,6 +95,21 @@ class BuiltinSettingsTest {
     }
 
     @Test
+    void aChannelIsAQueueWithATtl() throws ConfigException {
+        assertThat(handler("type", "socket", "config.channel", "news").builtin())
+                .isEqualTo(new SocketBuiltin(new QueueBuiltin("news", null), Duration.ofHours(1)));
+        assertThat(handler(
+                                "type", "sse",
+                                "config.channel", "news",
+                                "config.partition", "p",
+                                "config.ttl.ms", "1001")
+                        .builtin())
+                .isEqualTo(new SocketBuiltin(new QueueBuiltin("news", "p"), Duration.ofSeconds(2)));
+        assertThat(problems(settings("type", "socket")))
+                .containsExactly("work.handlers.a.config.channel must be set: the queue to which clients subscribe");
+    }
+
+    @Test
     void aLogHasALevelAndABound() throws ConfigException {
         assertThat(handler("type", "log", "config.level", "warn", "config.max.characters", "5")
                         .builtin())
@@ -112,6 +128,8 @@ class BuiltinSettingsTest {
                 "webhook|config.timeout.ms|0|work.handlers.a.config.timeout.ms must be 1 to 300000",
                 "webhook|config.header.host|x|work.handlers.a.config.header.…: header host cannot be set",
                 "webhook|config.level|info|handler a: unknown key work.handlers.a.config.level",
+                "socket|config.queue|b|handler a: unknown key work.handlers.a.config.queue",
+                "socket|config.ttl.ms|999|work.handlers.a.config.ttl.ms must be 1000 to",
                 "log|config.url|http://x/|handler a: unknown key work.handlers.a.config.url",
                 "log|config.level|loud|work.handlers.a.config.level must be one of debug, info, warn"
             })

@@ -25,8 +25,8 @@ import org.junit.jupiter.api.io.TempDir;
  */
 class SubscribersMissNothingTest {
     private static final int PARTITIONS = 12;
-    private static final int MESSAGES = 600;
-    private static final int KILL_AT = 200;
+    private static final int MESSAGES = 300;
+    private static final int KILL_AT = 100;
     private static final String PATH = "/api/v1/subscribe/q";
 
     @TempDir

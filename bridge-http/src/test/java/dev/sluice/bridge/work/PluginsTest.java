@@ -397,7 +397,8 @@ class PluginsTest {
                 directory,
                 true,
                 10);
-        var handlers = new Handlers(config, new BuiltinParts(TestWebhooks.idle(), type -> {}));
+        var parts = new BuiltinParts(TestWebhooks.idle(), type -> {}, (queue, options) -> options);
+        var handlers = new Handlers(config, parts);
         var loader = new WeakReference<ClassLoader>(handlers.loaders().get(0));
         handlers.close();
         return loader;

@@ -104,6 +104,32 @@ public final class Queues {
         return committed;
     }
 
+    /**
+     * Creates a queue with options, unless there is one.
+     *
+     * @return the options that the queue has now
+     * @throws QueueException if PostgreSQL failed; nothing has changed, unless the commit failed
+     */
+    public QueueOptions ensure(String queue, QueueOptions options) {
+        NewMessage.checkQueueName("queue", queue);
+        return byIndex.run("could not create queue " + queue, connection -> {
+            Optional<QueueInfo> before = lock(connection, queue);
+            boolean isNew = before.isEmpty()
+                    && statements
+                                    .on(connection, "create-queue")
+                                    .set("queue", queue)
+                                    .execute()
+                            > 0;
+            QueueInfo found = before.isPresent() ? before.get() : createAndLock(connection, queue);
+            if (!isNew) {
+                return found.options();
+            }
+            replace(connection, found, new QueueInfo(found.id(), queue, "", "", options, found.createdAt(), 0, 0));
+            partitionCreation.run(connection, queue, NewMessage.DEFAULT_PARTITION);
+            return options;
+        });
+    }
+
     /** Computes the new settings of a queue from the old ones. */
     @FunctionalInterface
     public interface Change {

@@ -8,5 +8,6 @@ import java.util.function.Consumer;
  *
  * @param sender sends requests
  * @param pause pauses a type of work on all engines; does not block
+ * @param channels has the queues of channels
  */
-public record BuiltinParts(WebhookSender sender, Consumer<String> pause) {}
+public record BuiltinParts(WebhookSender sender, Consumer<String> pause, SocketBuiltin.Channels channels) {}
