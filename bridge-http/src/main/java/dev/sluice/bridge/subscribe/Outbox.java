@@ -7,13 +7,14 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
 /**
  * The events that wait for one client, bounded in bytes. An event counts until the client has read it. The bytes of all
- * outboxes together are bounded too; an event that waits for many clients counts once. Any thread may call; nothing
- * blocks.
+ * outboxes together are bounded too; an event that waits for many clients counts once. If they are too many, a client
+ * with more than its share of them is dropped. Any thread may call; nothing blocks.
  */
 public final class Outbox implements StreamWriter.Source {
     private static final int MOST_BYTES = 64 << 10;
@@ -35,9 +36,19 @@ public final class Outbox implements StreamWriter.Source {
      * The memory of all outboxes.
      *
      * @param used bytes that wait
+     * @param outboxes those that share it
      * @param most bytes that may wait
      */
-    record Memory(AtomicLong used, long most) {}
+    record Memory(AtomicLong used, AtomicInteger outboxes, long most) {
+        Memory(long most) {
+            this(new AtomicLong(), new AtomicInteger(), most);
+        }
+
+        /** Returns whether it is full, and somebody for whom so many bytes wait has more than a fair share of it. */
+        boolean isTakenBy(long bytes) {
+            return used.get() > most && bytes >= most / Math.max(outboxes.get(), 1);
+        }
+    }
 
     private final Memory memory;
     private final long room;
@@ -51,6 +62,7 @@ public final class Outbox implements StreamWriter.Source {
     private long readNanos = System.nanoTime();
     private boolean begun;
     private boolean closed;
+    private boolean gone;
 
     /**
      * Makes an empty one.
@@ -64,6 +76,7 @@ public final class Outbox implements StreamWriter.Source {
         this.room = room;
         this.drained = drained;
         this.left = left;
+        memory.outboxes().incrementAndGet();
     }
 
     /** Begins to send. */
@@ -99,7 +112,10 @@ public final class Outbox implements StreamWriter.Source {
             if (bytes > 0 && bytes + frame.bytes() > room) {
                 return EndReason.SLOW;
             }
-            if (frame.hold() && memory.used().addAndGet(frame.bytes()) > memory.most() && bytes > 0) {
+            if (frame.hold()) {
+                memory.used().addAndGet(frame.bytes());
+            }
+            if (bytes > 0 && memory.isTakenBy(bytes)) {
                 release(frame);
                 return EndReason.MEMORY;
             }
@@ -280,6 +296,10 @@ public final class Outbox implements StreamWriter.Source {
     @Override
     public void lost() {
         synchronized (this) {
+            if (!gone) {
+                memory.outboxes().decrementAndGet();
+            }
+            gone = true;
             closed = true;
             waiting.forEach(this::released);
             sending.forEach(this::released);

@@ -13,7 +13,6 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BooleanSupplier;
 
 /** The subscribers of all queues here: opens them, runs the rounds of their tails, and beats. Any thread may call. */
@@ -60,7 +59,7 @@ public final class Subscriptions implements AutoCloseable {
         this.executor = executor;
         this.held = held;
         this.counts = counts;
-        this.memory = new Outbox.Memory(new AtomicLong(), limits.memoryBytes());
+        this.memory = new Outbox.Memory(limits.memoryBytes());
         counts.measure(this::subscribers, memory.used()::get);
         long millis = limits.heartbeat().toMillis();
         clock.scheduleWithFixedDelay(this::beat, millis, millis, TimeUnit.MILLISECONDS);
