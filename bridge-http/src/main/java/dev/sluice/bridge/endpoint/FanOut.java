@@ -47,6 +47,12 @@ final class FanOut implements AutoCloseable {
     /** Most bytes that a transaction reads for a group. */
     private static final long BYTES = 1 << 20;
 
+    /**
+     * The state of a failure to decrypt a message, a data exception. It is not transient: the other groups must not wait
+     * for it.
+     */
+    private static final String UNREADABLE = "22000";
+
     private final WriterSession session;
     private final Taking taking;
     private final FanOutRows rows;
@@ -140,7 +146,7 @@ final class FanOut implements AutoCloseable {
         try {
             return copyTogether(room, active);
         } catch (QueueException e) {
-            if (e.isTransient() || room.size() == 1) {
+            if (e.isTransient()) {
                 throw e;
             }
             log.debug("Could not copy messages to endpoints together, copying them one by one", e);
@@ -236,7 +242,7 @@ final class FanOut implements AutoCloseable {
         if (ready.encrypted() && PayloadCipher.isUnopened(message)) {
             throw new QueueException(
                     "queue " + ready.queue() + " has messages that no key in encryption.keys decrypts",
-                    QueueException.OBJECT_NOT_IN_PREREQUISITE_STATE,
+                    UNREADABLE,
                     null);
         }
     }

@@ -2,6 +2,9 @@ package dev.sluice.bridge.endpoint;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.read.ListAppender;
 import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.PayloadCipher;
 import dev.sluice.queue.admin.ConsumerGroups;
@@ -12,8 +15,11 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.slf4j.LoggerFactory;
 
 /** A message becomes a work of each endpoint that matches it. */
 class FanOutTest extends EndpointFixture {
@@ -298,5 +304,48 @@ class FanOutTest extends EndpointFixture {
         Running with = start();
         until(() -> works(id).size() == 2);
         assertThat(with.service().copied()).isEqualTo(1);
+    }
+
+    @Test
+    void anEndpointWhoseMessagesCannotBeCopiedHoldsUpNoOther() {
+        var logged = new ListAppender<ILoggingEvent>();
+        logged.list = new CopyOnWriteArrayList<>(); // The fan-out logs while the test reads.
+        logged.start();
+        var logger = (Logger) LoggerFactory.getLogger("dev.sluice.bridge.endpoint");
+        logger.addAppender(logged);
+        try {
+            EndpointConfig usual = usual();
+            String otherKey = "k2:" + "fedcba9876543210".repeat(4);
+            Running bridge = start(new EndpointConfig(
+                    usual.schema(),
+                    PayloadCipher.of(otherKey, null),
+                    usual.limits(),
+                    usual.waiting(),
+                    usual.disableAfter(),
+                    usual.pollInterval(),
+                    usual.attempts()));
+            String sealed = unique("sealed");
+            String plain = unique("plain");
+            String refused = unique("refused");
+            String good = unique("good");
+            postgres.execute("insert into sluice.queues (name, encryption_enabled) values ('" + sealed + "', true)");
+            create(bridge, spec(refused, List.of(sealed)));
+            create(bridge, spec(good, List.of(plain)));
+            push(sealed, "1"); // It is alone in its transaction.
+            until(() -> texts(logged).anyMatch(each -> each.contains("endpoint=" + refused)));
+            for (String payload : List.of("2", "3")) { // They share one with it.
+                push(plain, payload);
+                until(() -> works(good).contains(payload));
+            }
+            assertThat(works(refused)).isEmpty();
+            assertThat(lag(refused)).isEqualTo(1);
+            assertThat(texts(logged)).noneMatch(each -> each.startsWith("Endpoints get no messages"));
+        } finally {
+            logger.detachAppender(logged);
+        }
+    }
+
+    private static Stream<String> texts(ListAppender<ILoggingEvent> logged) {
+        return logged.list.stream().map(ILoggingEvent::getFormattedMessage);
     }
 }
