@@ -48,8 +48,8 @@ final class FanOut implements AutoCloseable {
     private static final long BYTES = 1 << 20;
 
     /**
-     * The state of a failure to decrypt a message, a data exception. It is not transient: the other groups must not wait
-     * for it.
+     * The state of a failure to decrypt a message: a data exception. It is not transient, so that the other groups go
+     * on.
      */
     private static final String UNREADABLE = "22000";
 
