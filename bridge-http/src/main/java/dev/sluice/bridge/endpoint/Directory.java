@@ -109,6 +109,7 @@ final class Directory {
             return;
         }
         try {
+            Sealing.requireSecret(endpoint.id(), stored);
             List<String> secrets = stored.stream()
                     .map(each -> sealing.openSecret(endpoint.id(), each.stored()))
                     .toList();

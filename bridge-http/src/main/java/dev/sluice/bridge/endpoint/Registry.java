@@ -272,10 +272,12 @@ public final class Registry {
             if (endpoint.isEmpty()) {
                 return new Rotated(endpoint, false);
             }
-            tables.endpoints().expireSecrets(connection, id, overlap);
-            if (tables.endpoints().secrets(connection, List.of(id)).size() >= limits.secrets()) {
+            // Count before the change: a refusal commits, and must leave each secret as it was.
+            if (!overlap.isZero()
+                    && tables.endpoints().secrets(connection, List.of(id)).size() >= limits.secrets()) {
                 return new Rotated(endpoint, true);
             }
+            tables.endpoints().expireSecrets(connection, id, overlap);
             tables.endpoints().addSecret(connection, id, made);
             return new Rotated(tables.endpoints().touch(connection, id), false);
         });
@@ -304,6 +306,7 @@ public final class Registry {
      * Sends a test message to an endpoint, whatever its state.
      *
      * @return empty: there is no such endpoint
+     * @throws QueueException if PostgreSQL failed, or if the endpoint has no secret to sign with
      */
     public Optional<CompletionStage<Ended>> ping(String id) {
         record Pinged(Endpoint endpoint, List<String> secrets) {}
@@ -317,6 +320,7 @@ public final class Registry {
                                         .map(each -> tables.sealing().openSecret(id, each.stored()))
                                         .toList())));
         return found.map(each -> {
+            Sealing.requireSecret(id, each.secrets());
             UUID message = ids.next();
             String json = "{\"type\":\"sluice.ping\",\"timestamp\":\"" + Instant.now() + "\",\"data\":{\"endpoint\":\""
                     + id + "\"}}";

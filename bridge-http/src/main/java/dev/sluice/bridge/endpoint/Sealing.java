@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.node.TextNode;
 import dev.sluice.queue.PayloadCipher;
 import dev.sluice.queue.QueueException;
 import java.nio.charset.StandardCharsets;
+import java.util.Collection;
 import java.util.Map;
 import java.util.TreeMap;
 
@@ -57,6 +58,21 @@ final class Sealing {
             return JSON.readTree(open("secret", endpoint, stored)).textValue();
         } catch (JsonProcessingException e) {
             throw unreadable("secret", endpoint);
+        }
+    }
+
+    /**
+     * Refuses to deliver without a signature, which no receiver could tell from a forgery.
+     *
+     * @param secrets those of the endpoint that have not expired
+     * @throws QueueException if there is none
+     */
+    static void requireSecret(String endpoint, Collection<?> secrets) {
+        if (secrets.isEmpty()) {
+            throw new QueueException(
+                    "endpoint " + endpoint + " has no secret that has not expired: rotate its secret",
+                    QueueException.OBJECT_NOT_IN_PREREQUISITE_STATE,
+                    null);
         }
     }
 

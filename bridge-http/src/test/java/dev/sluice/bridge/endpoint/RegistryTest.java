@@ -89,6 +89,43 @@ class RegistryTest extends EndpointFixture {
     }
 
     @Test
+    void aRefusedRotationLeavesTheSecretsAsTheyWere() throws Exception {
+        EndpointConfig usual = usual();
+        Running bridge =
+                start(with(usual, new EndpointConfig.Limits(2, 2, 1, 1, 2), usual.waiting(), usual.disableAfter()));
+        String id = unique("refused");
+        create(bridge, spec(id, List.of("a")));
+        bridge.registry().rotate(id, Signature.V1, null, Duration.ofHours(1));
+        List<Registry.ShownSecret> before = bridge.registry().secrets(id);
+        assertThat(before).hasSize(2);
+        assertThatThrownBy(() -> bridge.registry().rotate(id, Signature.V1, null, Duration.ofSeconds(1)))
+                .isInstanceOf(ConflictException.class);
+        assertThat(bridge.registry().secrets(id)).isEqualTo(before);
+        assertThat(before.get(0).expiresAt()).isNull();
+        String only = bridge.registry() // Without an overlap the others make room.
+                .rotate(id, Signature.V1, null, Duration.ZERO)
+                .orElseThrow()
+                .secret();
+        until(() -> List.of(only).equals(bridge.delivery().delivered.get(id)));
+    }
+
+    @Test
+    void anEndpointWhoseSecretsHaveExpiredGetsNothingUnsigned() throws Exception {
+        Running bridge = start();
+        String id = unique("unsigned");
+        create(bridge, spec(id, List.of("a")));
+        until(() -> bridge.delivery().delivered.containsKey(id));
+        postgres.execute("update sluice.endpoint_secrets set expires_at = now() where endpoint_id = '" + id + "'");
+        until(() -> bridge.service().problems().containsKey(id));
+        assertThat(bridge.service().problems().get(id)).contains("no secret");
+        assertThat(bridge.delivery().delivered).doesNotContainKey(id);
+        assertThatThrownBy(() -> bridge.registry().ping(id)).hasMessageContaining("no secret");
+        bridge.registry().rotate(id, Signature.V1, "whsec_again", Duration.ofHours(1));
+        until(() -> List.of("whsec_again").equals(bridge.delivery().delivered.get(id)));
+        assertThat(bridge.service().problems()).doesNotContainKey(id);
+    }
+
+    @Test
     void limitsHoldOnBothSides() throws Exception {
         EndpointConfig usual = usual();
         postgres.execute("delete from sluice.endpoints");
