@@ -87,6 +87,12 @@ public final class MessageHeaders {
         return checked(headers, null);
     }
 
+    /** Returns these headers without those that are Sluice's own. */
+    public MessageHeaders withoutReserved() {
+        var headers = new LinkedHashMap<>(map);
+        return headers.keySet().removeIf(MessageHeaders::isReserved) ? checked(headers, null) : this;
+    }
+
     private static MessageHeaders checked(Map<String, String> headers, @Nullable String json) {
         if (headers.isEmpty()) {
             return NONE;
@@ -102,8 +108,12 @@ public final class MessageHeaders {
         return new MessageHeaders(Collections.unmodifiableMap(headers), json == null ? HeaderText.of(headers) : json);
     }
 
+    private static boolean isReserved(String name) {
+        return name.regionMatches(true, 0, RESERVED, 0, RESERVED.length());
+    }
+
     private static void checkNotReserved(String name) {
-        if (name.regionMatches(true, 0, RESERVED, 0, RESERVED.length())) {
+        if (isReserved(name)) {
             throw new IllegalArgumentException(
                     "header " + shown(name) + " must not begin with " + RESERVED + ", which is reserved");
         }

@@ -247,13 +247,16 @@ final class FanOut implements AutoCloseable {
         }
     }
 
-    /** Makes the work of a message. What was encrypted in its queue is encrypted in that of the works. */
+    /**
+     * Makes the work of a message. What was encrypted in its queue is encrypted in that of the works. A message that is
+     * a work itself keeps its callbacks and its deadline for itself: they are not those of the delivery.
+     */
     private NewMessage work(Ready ready, Message message) {
         UUID id = EndpointNames.work(message.id(), ready.endpoint());
         NewMessage work = NewMessage.builder(
                         id, EndpointNames.queue(ready.endpoint()), partition, id.toString(), message.payload())
                 .generatedTransactionId(true) // A group that was moved back delivers again.
-                .headers(message.headers())
+                .headers(message.headers().withoutReserved())
                 .traceId(message.traceId())
                 .producerSub(message.producerSub())
                 .build();

@@ -5,8 +5,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.read.ListAppender;
+import dev.sluice.queue.MessageHeaders;
+import dev.sluice.queue.MessageIds;
 import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.PayloadCipher;
+import dev.sluice.queue.WorkHeaders;
 import dev.sluice.queue.admin.ConsumerGroups;
 import dev.sluice.queue.admin.Retention;
 import dev.sluice.queue.admin.SeekTarget;
@@ -15,6 +18,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.UUID;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -127,6 +131,27 @@ class FanOutTest extends EndpointFixture {
         assertThat(postgres.query(
                         "select distinct id::text from sluice.messages where queue = 'work.endpoint." + first + "'"))
                 .hasSize(1);
+    }
+
+    @Test
+    void theDeliveryOfAWorkHasNeitherItsCallbacksNorItsDeadline() {
+        Running bridge = start();
+        String queue = "work." + unique("mail");
+        String id = unique("observer");
+        create(bridge, spec(id, List.of(queue)));
+        MessageHeaders own = MessageHeaders.of(Map.of("traceparent", "00-1-2-01"))
+                .with("sluice.work-reply-to", "answers")
+                .with("sluice.work-fail-to", "failures")
+                .with(WorkHeaders.DEADLINE, "2001-01-01T00:00:00Z");
+        UUID message = new MessageIds().next();
+        pushAll(List.of(NewMessage.builder(message, queue, "Default", message.toString(), new byte[] {'1'})
+                .headers(own)
+                .build()));
+        untilWorks(id, "1");
+        assertThat(postgres.query("select headers[1] from sluice.segments s join sluice.partitions p on p.id ="
+                        + " s.partition_id join sluice.queues q on q.id = p.queue_id where q.name = 'work.endpoint."
+                        + id + "'"))
+                .containsExactly("{\"traceparent\":\"00-1-2-01\"}");
     }
 
     private static String id(String endpoint) {
