@@ -51,11 +51,13 @@ final class Disabling {
         }
         List<String> failing = transactions.run(
                 "could not look for endpoints that fail", connection -> rows.failingFor(connection, after));
-        boolean any = false;
+        long before = disabled.get();
+        var each = new OneByOne();
         for (String id : failing) {
-            any |= disable(id, "all attempts have failed for " + text(after));
+            each.run(() -> disable(id, "all attempts have failed for " + text(after)));
         }
-        return any;
+        each.throwFirst();
+        return disabled.get() > before;
     }
 
     private static String text(Duration time) {

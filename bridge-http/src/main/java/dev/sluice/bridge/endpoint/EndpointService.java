@@ -10,10 +10,10 @@ import dev.sluice.queue.read.Taking;
 import dev.sluice.queue.sql.Transactions;
 import dev.sluice.queue.write.QueueWriterConfig;
 import java.time.Duration;
+import java.util.HashSet;
 import java.util.Map;
-import java.util.Queue;
 import java.util.Set;
-import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
@@ -25,7 +25,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Endpoints in this process: the fan-out, the deliveries, and what must be done from time to time. One thread does it
- * all, except that {@link AttemptLog} has its own. While PostgreSQL does not answer, the thread tries again.
+ * all, except that {@link AttemptLog} and {@link Sweeper} have their own. A step that fails is tried again, and keeps
+ * no other from being done.
  */
 public final class EndpointService implements AutoCloseable {
     /** Stands for a queue where processes wake each other: the endpoints have changed. No queue has messages for it. */
@@ -37,24 +38,25 @@ public final class EndpointService implements AutoCloseable {
     private static final int REGISTER_POLLS = 5;
 
     private static final long CHECK_NANOS = TimeUnit.SECONDS.toNanos(60);
-    private static final long TIDY_NANOS = TimeUnit.MINUTES.toNanos(10);
-    private static final int TIDIED_AT_ONCE = 5_000;
-    private static final long PAUSE_MS = 200;
+    private static final long PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(200);
     private static final Duration CLOSE = Duration.ofSeconds(5);
 
     private final EndpointConfig config;
     private final Consumer<Set<String>> wake;
     private final Transactions transactions;
-    private final AttemptRows attemptRows;
     private final AttemptLog attempts;
     private final Directory directory;
     private final Groups groups;
+    private final Sweeper sweeper;
     private final FanOut fanOut;
     private final Disabling disabling;
     private final Registry registry;
     private final Thread thread = Threads.daemon("sluice-endpoints", this::run);
     private final Semaphore signal = new Semaphore(0);
-    private final Queue<Gone> gone = new ConcurrentLinkedQueue<>();
+
+    /** Why endpoints want no more messages, by endpoint. */
+    private final Map<String, String> gone = new ConcurrentHashMap<>();
+
     private final long checkNanos;
     private volatile Set<String> known = Set.of();
     private volatile boolean changed = true;
@@ -63,11 +65,10 @@ public final class EndpointService implements AutoCloseable {
     private long nextRefresh;
     private long nextRegister;
     private long nextCheck;
-    private long nextTidy = System.nanoTime() + TIDY_NANOS;
-    private boolean failing;
+    private boolean hasTaken;
 
-    /** An endpoint that has answered 410. */
-    private record Gone(String endpoint, String reason) {}
+    /** The steps that failed when they were done last. */
+    private final Set<String> failing = new HashSet<>();
 
     /** What {@link Delivery} tells. Any thread; nothing blocks. */
     public interface Observer {
@@ -100,7 +101,7 @@ public final class EndpointService implements AutoCloseable {
         var sealing = new Sealing(config.cipher());
         var rows = new EndpointRows(config.schema(), sealing);
         var fanOutRows = new FanOutRows(config.schema());
-        this.attemptRows = new AttemptRows(config.schema());
+        var attemptRows = new AttemptRows(config.schema());
         this.attempts = new AttemptLog(
                 transactions, rows, attemptRows, config.attempts().which());
         Delivery deliveries = delivery.apply(new Told());
@@ -113,6 +114,7 @@ public final class EndpointService implements AutoCloseable {
                 new Taking(config.schema(), config.cipher(), 1),
                 new Groups.Admin(
                         new ConsumerGroups(connections, config.schema()), new Queues(connections, config.schema())));
+        this.sweeper = new Sweeper(config, transactions, rows, attemptRows, directory, groups);
         this.fanOut = new FanOut(connections, writer, fanOutRows, rows, config.waiting(), wake);
         this.disabling = new Disabling(transactions, rows, notices, config.disableAfter());
         this.registry = new Registry(
@@ -134,8 +136,9 @@ public final class EndpointService implements AutoCloseable {
 
         @Override
         public void gone(String endpoint, String reason) {
-            gone.add(new Gone(endpoint, reason));
-            signal.release();
+            if (gone.putIfAbsent(endpoint, reason) == null) {
+                signal.release();
+            }
         }
     }
 
@@ -147,6 +150,7 @@ public final class EndpointService implements AutoCloseable {
     /** Begins. */
     public void start() {
         attempts.start();
+        sweeper.start();
         thread.start();
     }
 
@@ -171,24 +175,16 @@ public final class EndpointService implements AutoCloseable {
 
     private void run() {
         while (!closed) {
-            try {
-                boolean more = pass();
-                if (failing) {
-                    failing = false;
-                    log.info("Endpoints get messages again");
-                }
-                if (!more) {
-                    fanOut.close(); // Gives its connection back.
-                    boolean unused = signal.tryAcquire(config.pollInterval().toNanos(), TimeUnit.NANOSECONDS);
-                    signal.drainPermits();
-                }
-            } catch (InterruptedException e) {
-                break;
-            } catch (RuntimeException | Error e) { // The thread must not die: no endpoint would get a message any more.
-                failed(e);
-                if (pauseInterrupted()) {
+            boolean more = pass();
+            if (!more) {
+                boolean unused = step("give the connection back", fanOut::close);
+                long wait = failing.isEmpty() ? config.pollInterval().toNanos() : PAUSE_NANOS;
+                try {
+                    unused = signal.tryAcquire(wait, TimeUnit.NANOSECONDS);
+                } catch (InterruptedException e) {
                     break;
                 }
+                signal.drainPermits();
             }
         }
         fanOut.close();
@@ -199,65 +195,75 @@ public final class EndpointService implements AutoCloseable {
         long now = System.nanoTime();
         if (changed || now - nextRefresh >= 0) {
             changed = false;
-            if (directory.refresh()) {
-                newQueue = true;
-            }
-            directory.deleting().forEach(groups::delete);
-            nextRefresh = now + config.pollInterval().toNanos();
+            boolean done = step("read the endpoints", this::refresh);
+            nextRefresh = now + (done ? config.pollInterval().toNanos() : PAUSE_NANOS);
         }
         if (!directory.all().isEmpty() && (newQueue || now - nextRegister >= 0)) {
             newQueue = false;
-            known = groups.register(directory.all());
-            nextRegister = now + REGISTER_POLLS * config.pollInterval().toNanos();
+            boolean done = step("register endpoints on queues", () -> known = groups.register(directory.all()));
+            nextRegister = now + (done ? REGISTER_POLLS * config.pollInterval().toNanos() : PAUSE_NANOS);
         }
         if (now - nextCheck >= 0) {
-            changed |= disabling.check();
-            nextCheck = now + checkNanos;
+            boolean done = step("disable endpoints that fail", this::check);
+            nextCheck = now + (done ? checkNanos : PAUSE_NANOS);
         }
-        for (Gone next = gone.peek(); next != null; next = gone.peek()) {
-            if (disabling.disable(next.endpoint(), next.reason())) {
+        if (!gone.isEmpty()) {
+            boolean unused = step("disable endpoints that are gone", this::disableGone);
+        }
+        hasTaken = false;
+        boolean unused = step("copy messages to endpoints", () -> hasTaken = fanOut.run(directory.active()));
+        return hasTaken || changed;
+    }
+
+    private void refresh() {
+        if (directory.refresh()) {
+            newQueue = true;
+            sweeper.wake();
+        }
+    }
+
+    private void check() {
+        if (disabling.check()) {
+            changed = true;
+        }
+    }
+
+    private void disableGone() {
+        var each = new OneByOne();
+        gone.forEach((endpoint, reason) -> each.run(() -> {
+            if (disabling.disable(endpoint, reason)) {
                 tellChanged();
             }
-            gone.poll(); // After the commit: a failure of PostgreSQL forgets nothing.
+            gone.remove(endpoint); // After the commit: a failure of PostgreSQL forgets nothing.
+        }));
+        each.throwFirst();
+    }
+
+    /** Does a step of a pass. One that fails keeps no other from being done. Returns whether it was done. */
+    private boolean step(String what, Runnable task) {
+        try {
+            task.run();
+        } catch (RuntimeException | Error e) { // The thread must not die: no endpoint would get a message any more.
+            boolean isOfDatabase = e instanceof QueueException failure && failure.isTransient();
+            if (!failing.add(what)) {
+                return false;
+            }
+            if (isOfDatabase) {
+                log.warn("Could not {}, until the database answers reason={}", what, e.getMessage());
+            } else {
+                log.error("Could not {}, trying again", what, e);
+            }
+            return false;
         }
-        if (now - nextTidy >= 0) {
-            tidy();
-            nextTidy = now + TIDY_NANOS;
+        if (failing.remove(what)) {
+            log.info("Could {} again", what);
         }
-        return fanOut.run(directory.active()) || changed;
+        return true;
     }
 
     /** Deletes attempts that are old, or beyond the number of an endpoint. */
     void tidy() {
-        transactions.repeat(
-                "could not delete old attempts",
-                connection ->
-                        attemptRows.deleteOld(connection, config.attempts().days(), TIDIED_AT_ONCE));
-        for (Endpoint endpoint : directory.all()) {
-            transactions.repeat(
-                    "could not delete attempts of an endpoint",
-                    connection -> attemptRows.deleteBeyond(
-                            connection, endpoint.id(), config.attempts().most(), TIDIED_AT_ONCE));
-        }
-    }
-
-    private void failed(Throwable e) {
-        boolean isOfDatabase = e instanceof QueueException failure && failure.isTransient();
-        if (!failing && isOfDatabase) {
-            log.warn("Endpoints get no messages until the database answers reason={}", e.getMessage());
-        } else if (!failing) {
-            log.error("Endpoints get no messages, trying again", e);
-        }
-        failing = true;
-    }
-
-    private static boolean pauseInterrupted() {
-        try {
-            Thread.sleep(PAUSE_MS);
-            return false;
-        } catch (InterruptedException e) {
-            return true;
-        }
+        sweeper.tidy();
     }
 
     /** Returns how many endpoints there are, by state. */
@@ -299,6 +305,7 @@ public final class EndpointService implements AutoCloseable {
             thread.interrupt();
             Thread.currentThread().interrupt();
         }
+        sweeper.close();
         attempts.close();
     }
 }

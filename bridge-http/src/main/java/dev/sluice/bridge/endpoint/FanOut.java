@@ -110,12 +110,17 @@ final class FanOut implements AutoCloseable {
             List<Ready> ready = rows.ready(transaction.connection(), active.keySet());
             return Ending.rollBack(ready.isEmpty() ? Map.of() : room(transaction, ready));
         });
+        refused.removeIf(each -> !active.containsKey(each.group()));
+        List<Ready> late = room.keySet().stream().filter(refused::contains).toList();
+        List<Ready> all = room.keySet().stream().filter(each -> !late.contains(each)).toList();
         boolean hasTaken = false;
-        List<Ready> all = List.copyOf(room.keySet());
         for (int i = 0; i < all.size(); i += GROUPS) {
             Map<Ready, Long> some = new LinkedHashMap<>();
             all.subList(i, Math.min(all.size(), i + GROUPS)).forEach(each -> some.put(each, room.get(each)));
             hasTaken |= copy(some, active);
+        }
+        for (Ready each : late) { // Last and alone: what they wait for holds up no other.
+            hasTaken |= copy(Map.of(each, room.get(each)), active);
         }
         return hasTaken;
     }
@@ -144,32 +149,32 @@ final class FanOut implements AutoCloseable {
 
     private boolean copy(Map<Ready, Long> room, Map<String, Selection.Matcher> active) {
         try {
-            return copyTogether(room, active);
-        } catch (QueueException e) {
-            if (e.isTransient()) {
-                throw e;
+            boolean hasTaken = copyTogether(room, active);
+            refused.removeAll(room.keySet());
+            return hasTaken;
+        } catch (RuntimeException e) {
+            OneByOne.requireOfOne(e);
+            if (room.size() == 1) {
+                refuse(room.keySet().iterator().next(), e);
+                return false;
             }
             log.debug("Could not copy messages to endpoints together, copying them one by one", e);
         }
         boolean hasTaken = false;
         for (Map.Entry<Ready, Long> each : room.entrySet()) {
-            try {
-                hasTaken |= copyTogether(Map.of(each.getKey(), each.getValue()), active);
-                refused.remove(each.getKey());
-            } catch (QueueException e) {
-                if (e.isTransient()) {
-                    throw e;
-                }
-                if (refused.add(each.getKey())) {
-                    log.warn(
-                            "Could not copy messages to an endpoint; they wait in their queue endpoint={} queue={}",
-                            each.getKey().endpoint(),
-                            each.getKey().queue(),
-                            e);
-                }
-            }
+            hasTaken |= copy(Map.of(each.getKey(), each.getValue()), active);
         }
         return hasTaken;
+    }
+
+    private void refuse(Ready ready, RuntimeException e) {
+        if (refused.add(ready)) {
+            log.warn(
+                    "Could not copy messages to an endpoint; they wait in their queue endpoint={} queue={}",
+                    ready.endpoint(),
+                    ready.queue(),
+                    e);
+        }
     }
 
     /** What a transaction has done. */

@@ -52,11 +52,13 @@ final class Groups {
      * queues that they name and that do not exist: the first push to such a queue registers them.
      *
      * @return the names of all queues
-     * @throws QueueException if PostgreSQL failed; a further call goes on
+     * @throws QueueException if PostgreSQL failed; a further call goes on. A failure of one keeps no other from being
+     *     registered
      */
     Set<String> register(Collection<Endpoint> all) {
         List<QueueGroups> found = transactions.run("could not look for queues of endpoints", rows::queues);
         Set<String> names = found.stream().map(QueueGroups::queue).collect(Collectors.toSet());
+        var each = new OneByOne();
         for (Endpoint endpoint : all) {
             if (endpoint.condition().state() == State.DELETING) {
                 continue;
@@ -69,8 +71,9 @@ final class Groups {
                     .filter(queue -> !queue.groups().contains(group) && matcher.reads(queue.queue()))
                     .map(QueueGroups::queue)
                     .forEach(missing::add);
-            missing.forEach(queue -> register(endpoint, queue));
+            missing.forEach(queue -> each.run(() -> register(endpoint, queue)));
         }
+        each.throwFirst();
         return names;
     }
 

@@ -54,7 +54,7 @@ public record Selection(
     }
 
     /** Decides about queues and messages, with the patterns ready. Immutable. */
-    static final class Matcher {
+    static class Matcher {
         private final Patterns queues;
         private final Patterns types;
         private final List<LimitKey> places;

@@ -46,6 +46,7 @@
  *   <li>The rows decide. What a bridge remembers of them is refreshed by a poll; a wake-up only makes it earlier.
  *   <li>Deletion has two steps. The first one hides the endpoint. The second one deletes its groups, its queue and its
  *       row, and any bridge completes it if the first one dies.
+ *   <li>What fails for one endpoint holds up no other. The fan-out waits neither for deletions nor for old attempts.
  *   <li>An attempt is kept after it has ended, on a thread of its own. Neither a full buffer nor an error of PostgreSQL
  *       delays a delivery or repeats one.
  * </ul>
