@@ -49,7 +49,8 @@ final class BuiltinSettings {
             "config.hosts",
             "",
             "`webhook` without `config.url`: the hosts that works may name, separated by commas, as `api.example.com`"
-                    + " or `*.example.com`. If empty, all.");
+                    + " or `*.example.com`, or `*` for all. If empty, all. With `config.secrets` or `config.header.X`,"
+                    + " it must be set: each host that a work names gets them.");
     static final Key<Optional<String>> SECRETS = GROUP.secret(
             "config.secrets",
             "`webhook`: the secrets that sign requests, separated by commas: `whsec_…` for HMAC or `whsk_…` for"
@@ -225,6 +226,13 @@ final class BuiltinSettings {
                 },
                 new WebhookTarget.Event(given.get(EVENT_SOURCE), given.get(EVENT_TYPE)),
                 given.get(TIMEOUT));
+        if (url.isEmpty()
+                && given.get(HOSTS).isEmpty()
+                && !(target.keys().isEmpty() && target.headers().isEmpty())) {
+            throw new IllegalArgumentException(given.beginning() + HOSTS.name() + " must be set: without " + URL.name()
+                    + " works name their URLs, and each host gets the signatures and headers of this type."
+                    + " Name the hosts, or * for all");
+        }
         return new WebhookBuiltin(target, url.isEmpty(), given.get(HOSTS), given.get(MAX_RETRY_AFTER));
     }
 

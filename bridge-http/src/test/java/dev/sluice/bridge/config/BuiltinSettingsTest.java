@@ -148,6 +148,27 @@ class BuiltinSettingsTest {
                 .containsExactly("work.handlers.a.config.hosts has no use beside config.url");
     }
 
+    @ParameterizedTest
+    @CsvSource({"config.secrets," + KEY, "config.header.authorization,Bearer x"})
+    void whatIsSecretGoesToNamedHostsOnly(String key, String value) throws ConfigException {
+        assertThat(problems(settings("type", "webhook", key, value)))
+                .singleElement()
+                .asString()
+                .startsWith("work.handlers.a.config.hosts must be set: without config.url works name their URLs")
+                .doesNotContain(value);
+        for (String hosts : List.of("*", "a.example")) {
+            HandlerConfig config = handler("type", "webhook", key, value, "config.hosts", hosts);
+            assertThat(config.builtin()).isInstanceOfSatisfying(WebhookBuiltin.class, webhook -> {
+                assertThat(webhook.urlOfWork()).isTrue();
+                assertThat(webhook.allows("a.example")).isTrue();
+                assertThat(webhook.allows("b.example")).isEqualTo(hosts.equals("*"));
+            });
+        }
+        assertThat(handler("type", "webhook", key, value, "config.url", "https://a.example/")
+                        .builtin())
+                .isInstanceOf(WebhookBuiltin.class);
+    }
+
     @Test
     void everyKeyOfOutboundCallsCounts() throws ConfigException {
         OutboundSettings settings = BridgeConfig.parse(Map.of(

@@ -20,7 +20,8 @@ import java.util.Map;
  *
  * @param target where to and how; its URL is not used if works name theirs
  * @param urlOfWork whether each work names its URL, in its metadata {@value #URL}
- * @param hosts hosts that works may name, as {@code api.example.com} or {@code *.example.com}; empty: all
+ * @param hosts hosts that works may name, as {@code api.example.com} or {@code *.example.com}; empty or {@code *}:
+ *     all
  * @param maxRetryAfter the longest wait that a target may ask for
  */
 public record WebhookBuiltin(WebhookTarget target, boolean urlOfWork, List<String> hosts, Duration maxRetryAfter)
@@ -64,11 +65,16 @@ public record WebhookBuiltin(WebhookTarget target, boolean urlOfWork, List<Strin
             throw new IllegalArgumentException("the work names no URL: its metadata (headers) have no " + URL);
         }
         OutboundUrl url = OutboundUrl.parse(text);
-        if (!hosts.isEmpty() && hosts.stream().noneMatch(host -> fits(host, url.host()))) {
+        if (!allows(url.host())) {
             throw new IllegalArgumentException(
                     "the host " + url.host() + " is none of those that works of this type may name (config.hosts)");
         }
         return url;
+    }
+
+    /** Returns whether works may name a host, in lower case. */
+    public boolean allows(String host) {
+        return hosts.isEmpty() || hosts.contains("*") || hosts.stream().anyMatch(pattern -> fits(pattern, host));
     }
 
     private static boolean fits(String pattern, String host) {
