@@ -200,11 +200,12 @@ final class BuiltinSettings {
     }
 
     private static Builtin socket(Given given) {
+        Duration ttl = given.get(TTL);
         String channel = given.get(CHANNEL)
                 .orElseThrow(() -> new IllegalArgumentException(
                         given.beginning() + CHANNEL.name() + " must be set: the queue to which clients subscribe"));
         try {
-            return SocketBuiltin.of(channel, given.get(PARTITION).orElse(null), given.get(TTL));
+            return SocketBuiltin.of(channel, given.get(PARTITION).orElse(null), ttl);
         } catch (IllegalArgumentException e) {
             throw new IllegalArgumentException(given.beginning() + HandlerSettingsKeys.CONFIG + e.getMessage(), e);
         }

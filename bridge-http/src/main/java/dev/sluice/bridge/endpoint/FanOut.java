@@ -112,7 +112,8 @@ final class FanOut implements AutoCloseable {
         });
         refused.removeIf(each -> !active.containsKey(each.group()));
         List<Ready> late = room.keySet().stream().filter(refused::contains).toList();
-        List<Ready> all = room.keySet().stream().filter(each -> !late.contains(each)).toList();
+        List<Ready> all =
+                room.keySet().stream().filter(each -> !late.contains(each)).toList();
         boolean hasTaken = false;
         for (int i = 0; i < all.size(); i += GROUPS) {
             Map<Ready, Long> some = new LinkedHashMap<>();

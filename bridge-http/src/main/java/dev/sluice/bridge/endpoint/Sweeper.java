@@ -90,8 +90,10 @@ final class Sweeper implements AutoCloseable {
 
     /** Completes a deletion, unless another process has done so: the id may be that of a new endpoint now. */
     private void complete(String id) {
-        boolean isLeft = transactions.run("could not read the endpoints", connection -> rows.all(connection).stream()
-                .anyMatch(row -> row.id().equals(id) && row.condition().state() == State.DELETING));
+        boolean isLeft = transactions.run(
+                "could not read the endpoints",
+                connection -> rows.all(connection).stream()
+                        .anyMatch(row -> row.id().equals(id) && row.condition().state() == State.DELETING));
         if (isLeft) {
             groups.delete(id);
         }

@@ -88,7 +88,7 @@ class ForeignPagesTest {
                     "Upgrade: websocket",
                     "Sec-WebSocket-Version: 13",
                     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==");
-            int plain = path.startsWith("/api/v1/pop") ? 403 : path.equals("/live") ? 200 : 404;
+            int plain = path.equals("/nowhere") ? 404 : 403;
             assertThat(answer.status()).as(path).isEqualTo(plain);
             assertThat(answer.headers()).as("the service keeps nothing of it").doesNotContainKey("Set-Cookie");
         }

@@ -21,6 +21,7 @@ class RouteTableTest extends HttpServiceFixture {
                         ADMIN      DELETE /api/v1/resources/queues
                         ADMIN      DELETE /api/v1/resources/queues/{queue}
                         ADMIN      DELETE /api/v1/resources/queues/{queue}/partitions/{partition}
+                        ADMIN      DELETE /api/v1/schedules/{name}
                         ADMIN      GET    /api/v1/buffers/failed
                         ADMIN      GET    /api/v1/migration/status
                         ADMIN      GET    /api/v1/system/maintenance
@@ -29,6 +30,7 @@ class RouteTableTest extends HttpServiceFixture {
                         ADMIN      GET    /internal/api/inter-instance/stats
                         ADMIN      GET    /internal/api/shared-state/stats
                         ADMIN      PATCH  /api/v1/endpoints/{id}
+                        ADMIN      PATCH  /api/v1/schedules/{name}
                         ADMIN      POST   /api/v1/buffers/failed/retry
                         ADMIN      POST   /api/v1/buffers/requeue
                         ADMIN      POST   /api/v1/endpoints
@@ -39,6 +41,10 @@ class RouteTableTest extends HttpServiceFixture {
                         ADMIN      POST   /api/v1/migration/start
                         ADMIN      POST   /api/v1/migration/test-connection
                         ADMIN      POST   /api/v1/migration/validate
+                        ADMIN      POST   /api/v1/schedules
+                        ADMIN      POST   /api/v1/schedules/{name}/pause
+                        ADMIN      POST   /api/v1/schedules/{name}/resume
+                        ADMIN      POST   /api/v1/schedules/{name}/run
                         ADMIN      POST   /api/v1/stats/refresh
                         ADMIN      POST   /api/v1/system/maintenance
                         ADMIN      POST   /api/v1/system/maintenance/pop
@@ -86,6 +92,9 @@ class RouteTableTest extends HttpServiceFixture {
                         READ_ONLY  GET    /api/v1/resources/tasks
                         READ_ONLY  GET    /api/v1/scheduled
                         READ_ONLY  GET    /api/v1/scheduled/{id}
+                        READ_ONLY  GET    /api/v1/schedules
+                        READ_ONLY  GET    /api/v1/schedules/{name}
+                        READ_ONLY  GET    /api/v1/schedules/{name}/next
                         READ_ONLY  GET    /api/v1/status
                         READ_ONLY  GET    /api/v1/status/analytics
                         READ_ONLY  GET    /api/v1/status/buffers

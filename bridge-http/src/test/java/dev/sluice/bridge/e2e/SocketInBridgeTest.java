@@ -29,8 +29,7 @@ class SocketInBridgeTest {
     private static final Path PAGE = Path.of("..", "docs", "subscribe.md");
 
     /** What a page finds in a browser, for Node: a list that prints its items, and a source of events. */
-    private static final String BROWSER =
-            """
+    private static final String BROWSER = """
             const document = {
               createElement: () => ({}),
               getElementById: (id) => ({ append: (item) => console.log(id + " " + item.textContent) }),
@@ -107,8 +106,7 @@ class SocketInBridgeTest {
                     .contains("\"x-a\":\"b\"")
                     .contains("\"partition\":\"k\"");
             push("{\"queue\":\"work.news\",\"payload\":2}");
-            try (var again =
-                    new SseClient(bridge.port(), "/api/v1/subscribe/news", "Last-Event-ID: " + first.id())) {
+            try (var again = new SseClient(bridge.port(), "/api/v1/subscribe/news", "Last-Event-ID: " + first.id())) {
                 assertThat(again.until("message").data()).contains("\"data\":2");
             }
         }

@@ -36,6 +36,7 @@ class HouseTest {
     /** Public types that others use: Connect and the Java launcher load them by name. */
     private static final Set<String> USED_BY_NAME = Set.of(
             "dev.sluice.bridge.Main",
+            "dev.sluice.bridge.api.subscribe.WebSocketClient", // Called by Jetty.
             "dev.sluice.connect.QueueSinkConnector",
             "dev.sluice.connect.QueueSourceConnector");
 

@@ -120,7 +120,7 @@ final class Observation {
     private void leases() {
         for (String row : postgres.query("select c.lease_id, c.partition_id, c.acked, c.lease_end, c.position"
                 + " from sluice.cursors c join sluice.consumer_groups g on g.id = c.group_id"
-                + " where g.name = 'holder'")) {
+                + " where g.name = 'holder' order by c.partition_id desc")) {
             String[] columns = row.split("\\|", -1);
             add("lease", "acked " + columns[2] + " end " + columns[3] + " position " + columns[4]);
             JsonNode answer = bridge.post(

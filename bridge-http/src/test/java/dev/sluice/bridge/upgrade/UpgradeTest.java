@@ -69,7 +69,7 @@ class UpgradeTest {
         List<String> old = fixture.observed();
         assertThat(without(old, lines)).as("lost or changed").isEmpty();
         assertThat(without(lines, old)).as("doubled or changed").isEmpty();
-        assertThat(lines.equals(old)).as("in the same order").isTrue();
+        assertThat(String.join("\n", lines)).as("in the same order").isEqualTo(String.join("\n", old));
     }
 
     private static List<String> without(List<String> lines, List<String> others) {

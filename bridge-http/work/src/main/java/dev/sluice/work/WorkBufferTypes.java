@@ -5,7 +5,7 @@ import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 
 /** What a program does with the types of a {@link WorkBuffer} while it runs. Safe for use by many threads. */
-public abstract sealed class WorkBufferTypes permits WorkBuffer {
+abstract sealed class WorkBufferTypes permits WorkBuffer {
     private final Operations operations;
 
     WorkBufferTypes(Operations operations) {

@@ -20,8 +20,7 @@ import java.util.Map;
  *
  * @param target where to and how; its URL is not used if works name theirs
  * @param urlOfWork whether each work names its URL, in its metadata {@value #URL}
- * @param hosts hosts that works may name, as {@code api.example.com} or {@code *.example.com}; empty or {@code *}:
- *     all
+ * @param hosts hosts that works may name, as {@code api.example.com} or {@code *.example.com}; empty or {@code *}: all
  * @param maxRetryAfter the longest wait that a target may ask for
  */
 public record WebhookBuiltin(WebhookTarget target, boolean urlOfWork, List<String> hosts, Duration maxRetryAfter)

@@ -31,9 +31,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Subscriptions while the database is away, without memory, with encrypted queues, and
- * with tokens. One bridge has tokens, a key, and little memory. The other one has none of these, and its database goes
- * away.
+ * Subscriptions while the database is away, without memory, with encrypted queues, and with tokens. One bridge has
+ * tokens, a key, and little memory. The other one has none of these, and its database goes away.
  */
 class SubscribeFaultsTest {
     private static final String PATH = "/api/v1/subscribe/";
@@ -56,11 +55,16 @@ class SubscribeFaultsTest {
                 postgres.url(),
                 first,
                 Map.of(
-                        "auth.jwt.enabled", "true",
-                        "auth.jwt.secret", SECRET,
-                        "encryption.keys", "k:" + "0123456789abcdef".repeat(4),
-                        "subscribe.memory.bytes", Integer.toString(MEMORY),
-                        "subscribe.buffer.bytes", Integer.toString(64 << 20)));
+                        "auth.jwt.enabled",
+                        "true",
+                        "auth.jwt.secret",
+                        SECRET,
+                        "encryption.keys",
+                        "k:" + "0123456789abcdef".repeat(4),
+                        "subscribe.memory.bytes",
+                        Integer.toString(MEMORY),
+                        "subscribe.buffer.bytes",
+                        Integer.toString(64 << 20)));
         open = RunningBridge.start(
                 proxy.url(),
                 second,
@@ -122,7 +126,8 @@ class SubscribeFaultsTest {
     private static long dropped(RunningBridge bridge, String reason) {
         String name = "sluice_subscribers_dropped_total{reason=\"" + reason + "\"}";
         String page = bridge.get("/metrics/prometheus").body();
-        Matcher line = Pattern.compile("(?m)^" + Pattern.quote(name) + " ([0-9.E]+)").matcher(page);
+        Matcher line =
+                Pattern.compile("(?m)^" + Pattern.quote(name) + " ([0-9.E]+)").matcher(page);
         return line.find() ? (long) Double.parseDouble(line.group(1)) : 0;
     }
 

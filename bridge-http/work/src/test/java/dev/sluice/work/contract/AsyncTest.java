@@ -223,19 +223,15 @@ class AsyncTest extends WorkFixture {
         AsyncHandler handler = new AsyncHandler() {
             @Override
             public CompletionStage<Outcome> handle(Work work, Context context) throws IOException {
-                switch (work.payloadText()) {
-                    case "1":
-                        throw new IOException("at once");
-                    case "2":
-                        return CompletableFuture.failedFuture(new IOException("later"));
-                    case "3":
-                        return CompletableFuture.<Outcome>failedFuture(new IOException("wrapped"))
+                return switch (work.payloadText()) {
+                    case "1" -> throw new IOException("at once");
+                    case "2" -> CompletableFuture.failedFuture(new IOException("later"));
+                    case "3" ->
+                        CompletableFuture.<Outcome>failedFuture(new IOException("wrapped"))
                                 .thenApply(outcome -> outcome);
-                    case "4":
-                        return CompletableFuture.completedFuture(null);
-                    default:
-                        return null;
-                }
+                    case "4" -> CompletableFuture.completedFuture(null);
+                    default -> null;
+                };
             }
 
             @Override

@@ -277,7 +277,8 @@ class WorkTesterTest {
                         (work, context) -> {
                             context.onStop(() -> told.add("stop " + context.isCancelled()));
                             var stage = new CompletableFuture<Outcome>();
-                            stage.whenComplete((outcome, error) -> told.add("cancelled " + stage.isCancelled()));
+                            var unused = stage.whenComplete(
+                                    (outcome, error) -> told.add("cancelled " + stage.isCancelled()));
                             Duration takes = Duration.ofSeconds(Long.parseLong(work.payloadText()));
                             return stage.completeAsync(Outcome::done, tester[0].delayedExecutor(takes));
                         },
