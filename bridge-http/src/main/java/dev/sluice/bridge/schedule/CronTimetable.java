@@ -54,7 +54,7 @@ final class CronTimetable implements Timetable {
         this.times = ExecutionTime.forCron(cron);
         this.words = WORDS.describe(cron) + ", " + zone;
         this.zone = zone;
-        this.isByElapsedTime = fields.split("\\s+")[HOUR_FIELD].startsWith("*");
+        this.isByElapsedTime = fields.split("\\s+", -1)[HOUR_FIELD].startsWith("*");
     }
 
     /**

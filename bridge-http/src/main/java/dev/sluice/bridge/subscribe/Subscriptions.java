@@ -62,8 +62,9 @@ public final class Subscriptions implements AutoCloseable {
         this.memory = new Outbox.Memory(limits.memoryBytes());
         counts.measure(this::subscribers, memory.used()::get);
         long millis = limits.heartbeat().toMillis();
-        clock.scheduleWithFixedDelay(this::beat, millis, millis, TimeUnit.MILLISECONDS);
-        clock.scheduleWithFixedDelay(this::poll, POLL.toMillis(), POLL.toMillis(), TimeUnit.MILLISECONDS);
+        var unused = clock.scheduleWithFixedDelay(this::beat, millis, millis, TimeUnit.MILLISECONDS);
+        var unusedToo =
+                clock.scheduleWithFixedDelay(this::poll, POLL.toMillis(), POLL.toMillis(), TimeUnit.MILLISECONDS);
     }
 
     /** A tail and its rounds. */

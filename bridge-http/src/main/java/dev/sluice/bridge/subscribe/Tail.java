@@ -104,10 +104,11 @@ final class Tail {
 
     /** Ends subscribers whose clients do not read, and sends the others their positions. */
     void beat(long stallNanos) {
-        for (Subscriber each : ending) { // It has had the time of a beat to read the reason.
-            ending.remove(each);
-            each.outbox().abort();
-        }
+        ending.removeIf(
+                each -> { // It has had the time of a beat to read the reason.
+                    each.outbox().abort();
+                    return true;
+                });
         for (Subscriber each : joined) {
             if (each.outbox().isStalled(stallNanos)) {
                 drop(each, EndReason.SLOW);

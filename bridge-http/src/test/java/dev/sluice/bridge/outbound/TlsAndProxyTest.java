@@ -201,7 +201,7 @@ class TlsAndProxyTest {
                 client.close();
                 return;
             }
-            var inner = new Socket("127.0.0.1", target);
+            var inner = new Socket(InetAddress.getLoopbackAddress(), target);
             run(() -> client.getInputStream().transferTo(inner.getOutputStream()));
             inner.getInputStream().transferTo(client.getOutputStream());
         }

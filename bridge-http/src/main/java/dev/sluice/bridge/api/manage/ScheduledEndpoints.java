@@ -30,7 +30,6 @@ import dev.sluice.queue.PartitionIds;
 import dev.sluice.queue.admin.ScheduledMessages;
 import dev.sluice.queue.admin.ScheduledMessages.Entry;
 import dev.sluice.queue.admin.ScheduledMessages.Filter;
-import dev.sluice.queue.admin.ScheduledMessages.Key;
 import dev.sluice.work.rules.Types;
 import java.io.IOException;
 import java.time.Duration;
@@ -100,7 +99,7 @@ public final class ScheduledEndpoints {
         }
         Instant dueAt = page.time(0);
         Long row = page.number(1);
-        Key after = dueAt == null || row == null ? null : new Key(dueAt, row);
+        ScheduledMessages.Key after = dueAt == null || row == null ? null : new ScheduledMessages.Key(dueAt, row);
         RequestMemory.Claim memory = bodies.memory().claim(request.jetty());
         return executor.read(() -> {
             ScheduledMessages.Page found = messages.list(filter, payloads, page.limit(), after);
@@ -112,7 +111,7 @@ public final class ScheduledEndpoints {
             out.object().array("messages");
             found.messages().forEach(each -> write(out, each));
             out.endArray();
-            Key next = found.next();
+            ScheduledMessages.Key next = found.next();
             return Answer.json(
                     OK,
                     PageRequest.announce(request, out, next == null ? null : page.cursor(next.dueAt(), next.row()))

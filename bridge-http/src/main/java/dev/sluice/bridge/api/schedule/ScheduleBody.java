@@ -169,7 +169,7 @@ final class ScheduleBody {
             throw badRequest("headers must be an object of strings");
         }
         var headers = new TreeMap<String, String>();
-        value.fields().forEachRemaining(each -> {
+        value.properties().forEach(each -> {
             if (!each.getValue().isTextual()) {
                 throw badRequest("headers must be an object of strings");
             }
