@@ -42,9 +42,6 @@ final class CronTimetable implements Timetable {
 
     private static final int HOUR_FIELD = 1;
 
-    /** More than any clock is moved at once. */
-    private static final int MOST_MOVED_HOURS = 25;
-
     private final ExecutionTime times;
     private final String words;
     private final ZoneId zone;
@@ -102,17 +99,32 @@ final class CronTimetable implements Timetable {
         }
     }
 
-    /** Returns the next tick if each time of the expression counts once a day. */
+    /**
+     * Returns the next tick if each time of the expression counts once a day. A time that is left out may be fired
+     * after times that follow it, so the search goes on until no time can be earlier.
+     */
     private @Nullable Instant onceADay(Instant time) {
-        LocalDateTime local = LocalDateTime.ofInstant(time, zone).minusHours(MOST_MOVED_HOURS);
-        for (local = next(local); local != null; local = next(local)) {
+        Instant earliest = null;
+        LocalDateTime end = LocalDateTime.MAX;
+        for (LocalDateTime local = next(lastFired(time)); local != null && local.isBefore(end); local = next(local)) {
             // Of two offsets it takes the earlier one; a time that is left out is moved by as much as the clock.
             Instant tick = ZonedDateTime.ofLocal(local, zone, null).toInstant();
-            if (tick.isAfter(time)) {
-                return tick;
+            if (tick.isAfter(time) && (earliest == null || tick.isBefore(earliest))) {
+                earliest = tick;
+                end = LocalDateTime.ofInstant(tick, zone);
             }
         }
-        return null;
+        return earliest;
+    }
+
+    /** Returns a local time up to which all times are fired by a time: times that were left out are fired later. */
+    private LocalDateTime lastFired(Instant time) {
+        LocalDateTime local = LocalDateTime.ofInstant(time, zone);
+        ZoneOffsetTransition moved = zone.getRules().previousTransition(time.plusNanos(1));
+        boolean isBehind = moved != null
+                && moved.isGap()
+                && local.isBefore(moved.getDateTimeAfter().plus(moved.getDuration()));
+        return isBehind ? local.minus(moved.getDuration()) : local;
     }
 
     private @Nullable LocalDateTime next(LocalDateTime local) {

@@ -13,10 +13,14 @@ import java.util.ArrayList;
 record IntervalTimetable(Instant start, Duration period) implements Timetable {
     static final Duration SHORTEST = Duration.ofSeconds(1);
     static final Duration LONGEST = Duration.ofDays(36_500);
+    private static final int NANOS_PER_MILLI = 1_000_000;
 
     IntervalTimetable {
         if (period.compareTo(SHORTEST) < 0 || period.compareTo(LONGEST) > 0) {
             throw new IllegalArgumentException("every must be " + SHORTEST + " to " + LONGEST + ", was " + period);
+        }
+        if (period.toNanosPart() % NANOS_PER_MILLI != 0) { // The database would round the ticks, and fire some twice.
+            throw new IllegalArgumentException("every must be whole milliseconds, was " + period);
         }
     }
 

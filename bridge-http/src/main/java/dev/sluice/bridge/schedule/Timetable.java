@@ -5,6 +5,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.ZoneId;
 import java.time.format.DateTimeParseException;
+import java.time.temporal.ChronoUnit;
 import org.jspecify.annotations.Nullable;
 
 /** At which times a schedule fires. Immutable. */
@@ -59,7 +60,7 @@ public sealed interface Timetable permits CronTimetable, IntervalTimetable, OneT
 
     private static Instant time(String text) {
         try {
-            return Instant.parse(text);
+            return Instant.parse(text).truncatedTo(ChronoUnit.MICROS); // As the database keeps it.
         } catch (DateTimeParseException e) {
             throw new IllegalArgumentException("at must be an ISO time such as 2030-01-31T08:00:00Z, was " + text, e);
         }

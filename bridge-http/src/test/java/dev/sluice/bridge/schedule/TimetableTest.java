@@ -2,7 +2,9 @@ package dev.sluice.bridge.schedule;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 
+import java.time.Duration;
 import java.time.Instant;
 import java.time.ZonedDateTime;
 import java.util.ArrayList;
@@ -150,5 +152,61 @@ class TimetableTest {
                 .withMessageContaining("ISO time");
         assertThat(new Timetable.Text("every", "PT1S", "UTC").read(START).after(START))
                 .isEqualTo(START.plusSeconds(1));
+    }
+
+    @Test
+    void timesThatAMoveBringsOutOfOrderAreAllFired() {
+        assertThat(ticks(
+                        cron("10,35 2 * * *", "Australia/Lord_Howe"), "2026-10-04T01:00+10:30[Australia/Lord_Howe]", 3))
+                .as("02:10 is left out and becomes 02:40, after 02:35")
+                .containsExactly("2026-10-04T02:35+11:00", "2026-10-04T02:40+11:00", "2026-10-05T02:10+11:00");
+        assertThat(ticks(cron("10 2,3 * * *", "Antarctica/Troll"), "2026-03-29T00:30Z[Antarctica/Troll]", 3))
+                .as("a zone that moves its clock by two hours")
+                .containsExactly("2026-03-29T03:10+02:00", "2026-03-29T04:10+02:00", "2026-03-30T02:10+02:00");
+    }
+
+    @Test
+    void eachTimeOfARangeIsFiredOnceWhereTheClockIsMoved() {
+        assertThat(ticks(cron("30 1-3 * * *", "Europe/Berlin"), "2026-03-29T01:00+01:00[Europe/Berlin]", 3))
+                .as("02:30 becomes 03:30, which is a tick already")
+                .containsExactly("2026-03-29T01:30+01:00", "2026-03-29T03:30+02:00", "2026-03-30T01:30+02:00");
+        assertThat(ticks(cron("30 1-3 * * *", "Europe/Berlin"), "2026-10-25T02:15+01:00[Europe/Berlin]", 2))
+                .as("asked for after the hour was shown first")
+                .containsExactly("2026-10-25T03:30+01:00", "2026-10-26T01:30+01:00");
+    }
+
+    /** A search that begins a day before each tick needs seconds for these. */
+    @Test
+    void aTickOfARangeIsFoundWithoutTheTicksOfTheDayBefore() {
+        Timetable minutely = cron("* 0-23 * * *", "Europe/Berlin");
+        assertTimeoutPreemptively(
+                Duration.ofSeconds(10),
+                () -> assertThat(ticks(minutely, "2026-01-01T00:00+01:00[Europe/Berlin]", 20_000))
+                        .endsWith("2026-01-14T21:20+01:00"));
+    }
+
+    @Test
+    void aDayOfTheMonthAndADayOfTheWeekAreAlternatives() {
+        assertThat(ticks(cron("0 0 13 * 5", "UTC"), "2026-02-06T12:00Z[UTC]", 3))
+                .containsExactly("2026-02-13T00:00Z", "2026-02-20T00:00Z", "2026-02-27T00:00Z");
+        assertThat(ticks(cron("0 0 13 * 5", "UTC"), "2026-04-10T12:00Z[UTC]", 2))
+                .containsExactly("2026-04-13T00:00Z", "2026-04-17T00:00Z");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"0 0 * * 0", "0 0 * * 7", "@weekly"})
+    void sundayIsZeroOrSeven(String fields) {
+        assertThat(ticks(cron(fields, "UTC"), "2026-01-01T00:00Z[UTC]", 2))
+                .containsExactly("2026-01-04T00:00Z", "2026-01-11T00:00Z");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"PT1.0000004S", "PT1.0005S"})
+    void aPeriodThatIsFinerThanMillisecondsIsRefused(String period) {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> new Timetable.Text("every", period, "UTC").read(START))
+                .withMessageContaining("milliseconds");
+        assertThat(new Timetable.Text("every", "PT1.001S", "UTC").read(START).after(START))
+                .isEqualTo(START.plusMillis(1001));
     }
 }
