@@ -251,7 +251,14 @@ final class Firing implements AutoCloseable {
                             transaction.connection(),
                             Set.of(schedule.spec().target().queue())));
             var flush = new Flush(List.of(message));
-            if (!transaction.locate(flush) || !transaction.write(flush)) {
+            if (!transaction.locate(flush)) {
+                return Ending.restart();
+            }
+            // In the order of a tick: first the row, then the partition.
+            if (rows.lock(transaction.connection(), name).isEmpty()) {
+                return Ending.rollBack(Optional.empty());
+            }
+            if (!transaction.write(flush)) {
                 return Ending.restart();
             }
             rows.ran(transaction.connection(), name);

@@ -118,10 +118,19 @@ public final class Registry {
     }
 
     private static @Nullable Instant next(Schedule before, ScheduleSpec wanted, Instant now) {
-        boolean sameTimes = before.spec().timetable().equals(wanted.timetable())
+        return hasSameTimes(before, wanted) ? before.times().nextAt() : firstTick(wanted, since(before, now));
+    }
+
+    private static boolean hasSameTimes(Schedule before, ScheduleSpec wanted) {
+        return before.spec().timetable().equals(wanted.timetable())
                 && before.spec().startsAt().equals(wanted.startsAt())
                 && Objects.equals(before.spec().endsAt(), wanted.endsAt());
-        return sameTimes ? before.times().nextAt() : firstTick(wanted, now);
+    }
+
+    /** Returns the time after which no tick was fired: now, or the last tick if the clock went back. */
+    private static Instant since(Schedule schedule, Instant now) {
+        Instant last = schedule.times().lastTick();
+        return last != null && last.isAfter(now) ? last : now;
     }
 
     /** Returns a schedule; empty: there is none of this name. */
@@ -176,7 +185,7 @@ public final class Registry {
             if (before.isEmpty() || before.get().times().pausedAt() == null) {
                 return before;
             }
-            Instant next = before.get().spec().ticks().after(rows.now(connection));
+            Instant next = before.get().spec().ticks().after(since(before.get(), rows.now(connection)));
             return rows.resume(connection, name, next);
         });
         changed.run();
@@ -230,11 +239,10 @@ public final class Registry {
         ScheduleSpec spec =
                 declared.startsNow() ? startingAt(given, found.spec().startsAt()) : given;
         if (!found.spec().equals(spec)) {
-            boolean sameTimes = found.spec().timetable().equals(spec.timetable());
-            rows.update(
-                    connection,
-                    spec,
-                    sameTimes ? found.times().nextAt() : spec.ticks().after(now));
+            Instant next = hasSameTimes(found, spec)
+                    ? found.times().nextAt()
+                    : spec.ticks().after(since(found, now));
+            rows.update(connection, spec, next);
         }
         return true;
     }

@@ -45,7 +45,10 @@ final class ScheduleRows {
                 .orElseThrow();
     }
 
+    /** Counts the schedules. Until the commit no other transaction counts them. */
     long count(Connection connection) throws SQLException {
+        boolean unused =
+                statements.on(connection, "lock-all").first(row -> true).isPresent();
         return statements
                 .on(connection, "count")
                 .first(row -> row.getLong("schedules"))

@@ -26,6 +26,10 @@ public final class ScheduleService implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(ScheduleService.class);
 
     private static final long PAUSE_MS = 200;
+
+    /** The pause between two looks while another transaction holds the schedules that are due. */
+    private static final Duration HELD = Duration.ofMillis(50);
+
     private static final long LONGEST_CLOSE_MS = 5_000;
 
     private final ScheduleConfig config;
@@ -147,7 +151,9 @@ public final class ScheduleService implements AutoCloseable {
         }
         Duration poll = config.pollInterval();
         Optional<Duration> due = transactions.run("could not look for the next schedule", rows::untilDue);
-        return due.filter(wait -> wait.compareTo(poll) < 0).orElse(poll);
+        Duration wait = due.filter(soon -> soon.compareTo(poll) < 0).orElse(poll);
+        boolean isHeld = done.equals(Firing.Done.NOTHING) && wait.plus(HELD).isNegative();
+        return isHeld ? HELD : wait;
     }
 
     private void await(Duration wait) {

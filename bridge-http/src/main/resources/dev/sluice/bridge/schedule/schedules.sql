@@ -3,10 +3,12 @@
 -- name: now
 select clock_timestamp() as now;
 
+-- name: lock-all
+-- A statement of its own: count then sees what the transaction before has committed.
+select pg_advisory_xact_lock(hashtextextended('sluice.schedules', 0)) as locked;
+
 -- name: count
--- Counts the schedules. Until the commit no other transaction counts them.
-select count(*) as schedules from sluice.schedules
-where pg_advisory_xact_lock(hashtextextended('sluice.schedules', 0)) is not null;
+select count(*) as schedules from sluice.schedules;
 
 -- name: insert
 insert into sluice.schedules (name, description, kind, expression, zone, starts_at, ends_at, missed, queue, partition, is_work,
