@@ -107,6 +107,7 @@ final class Firing implements AutoCloseable {
                 "could not look for schedules that are due",
                 transaction -> Ending.rollBack(rows.due(transaction.connection(), BATCH)));
         if (due.isEmpty()) {
+            session.close(); // Its server may become a standby, which a session that only reads does not notice.
             return Done.NOTHING;
         }
         try {
