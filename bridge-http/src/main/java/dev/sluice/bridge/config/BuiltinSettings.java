@@ -73,7 +73,8 @@ final class BuiltinSettings {
             (int) WebhookTarget.DEFAULT_TIMEOUT.toMillis(),
             1,
             (int) WebhookTarget.MAX_TIMEOUT.toMillis(),
-            "`webhook`: the time in ms that a request may take, from the look-up of the name to the end of the answer.");
+            "`webhook`: the time in ms that a request may take, from the look-up of the name to the"
+                    + " end of the answer.");
     static final Key<Duration> MAX_RETRY_AFTER = GROUP.longMillis(
             "config.retry.after.max.ms",
             WebhookRules.MAX_RETRY_AFTER.toMillis(),

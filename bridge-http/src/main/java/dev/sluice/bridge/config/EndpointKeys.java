@@ -49,7 +49,8 @@ final class EndpointKeys {
             1_000,
             1,
             MAX_WAITING,
-            "The largest number of deliveries of an endpoint that wait for their first attempt. Further messages stay in"
+            "The largest number of deliveries of an endpoint that wait for their first attempt."
+                    + " Further messages stay in"
                     + " their queues.");
     static final Key<Duration> DISABLE_AFTER = GROUP.longMillis(
             "endpoints.disable.after.ms",

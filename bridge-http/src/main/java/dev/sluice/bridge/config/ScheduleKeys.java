@@ -18,7 +18,8 @@ final class ScheduleKeys {
     static final Key<List<String>> NAMES = GROUP.list(
             "schedules",
             "",
-            "The names of the [schedules](schedules.md) that the configuration declares, separated by commas. A name has"
+            "The names of the [schedules](schedules.md) that the configuration declares, separated by"
+                    + " commas. A name has"
                     + " letters, digits, `_` and `-`. The keys of a schedule begin with `schedules.NAME.`, see"
                     + " [below](#keys-of-a-schedule). Schedules that it does not name any more are deleted at the next"
                     + " start. Schedules that were made over HTTP stay.");
@@ -51,7 +52,8 @@ final class ScheduleKeys {
 
     static final Key<Optional<String>> CRON = OF_EACH.optional(
             "cron",
-            "When it fires: minute, hour, day of month, month and day of week, as `30 8 * * 1-5`, or `@hourly`, `@daily`,"
+            "When it fires: minute, hour, day of month, month and day of week, as `30 8 * * 1-5`, or"
+                    + " `@hourly`, `@daily`,"
                     + " `@weekly`, `@monthly` or `@yearly`.");
     static final Key<String> ZONE = OF_EACH.text("zone", "UTC", "The time zone of `cron`, as `Europe/Berlin`.");
     static final Key<Optional<String>> EVERY =
@@ -59,7 +61,8 @@ final class ScheduleKeys {
     static final Key<Optional<String>> AT = OF_EACH.optional("at", "When it fires once, as `2030-01-31T08:00:00Z`.");
     static final Key<Optional<String>> STARTS_AT = OF_EACH.optional(
             "starts.at",
-            "It does not fire before, and `every` counts from here. If not set, it is the first start with the schedule.");
+            "It does not fire before, and `every` counts from here. If not set, it is the first start"
+                    + " with the schedule.");
     static final Key<Optional<String>> ENDS_AT = OF_EACH.optional("ends.at", "It does not fire after.");
     static final Key<String> MISSED = OF_EACH.choice(
             "missed",

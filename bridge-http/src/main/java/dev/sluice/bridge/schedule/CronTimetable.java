@@ -69,7 +69,8 @@ final class CronTimetable implements Timetable {
             return new CronTimetable(PARSER.parse(fields).validate(), fields, zone);
         } catch (IllegalArgumentException e) {
             throw new IllegalArgumentException(
-                    "cron must have the five fields minute, hour, day of month, month, day of week, such as 30 8 * * 1-5,"
+                    "cron must have the five fields minute, hour, day of month, month, day of week, such as 30"
+                            + " 8 * * 1-5,"
                             + " was " + text + ": " + e.getMessage(),
                     e);
         }

@@ -134,7 +134,8 @@ public final class ScheduleService implements AutoCloseable {
             isDeclared = true;
             if (!refused.isEmpty()) {
                 log.warn(
-                        "Schedules of the configuration have the names of schedules that were made over HTTP, and are left"
+                        "Schedules of the configuration have the names of schedules that were made over HTTP, and"
+                                + " are left"
                                 + " out schedules={}",
                         refused);
             }

@@ -120,7 +120,8 @@ class BuiltinSettingsTest {
     @CsvSource(
             delimiter = '|',
             value = {
-                "webhook|config.ulr|x|handler a: unknown key work.handlers.a.config.ulr, did you mean work.handlers.a.config.url?",
+                "webhook|config.ulr|x|handler a: unknown key work.handlers.a.config.ulr, did you mean"
+                        + " work.handlers.a.config.url?",
                 "webhook|config.url|ftp://x|work.handlers.a.config.url a URL must begin with https:// or http://",
                 "webhook|config.secrets|hunter2|work.handlers.a.config.secrets: a secret must begin with whsec_",
                 "webhook|config.format|xml|work.handlers.a.config.format must be one of plain, cloudevents,",

@@ -57,7 +57,8 @@ final class ScheduleCrashCampaign {
                 }
                 postgres.execute("insert into sluice.schedules (name, kind, expression, zone, starts_at, missed, queue,"
                         + " is_work, lane, payload, from_file, next_at) select 's' || n, 'every', 'PT1S', 'UTC',"
-                        + " date_trunc('second', now()), 'all', 'ticks', false, 2, '1', false, date_trunc('second', now())"
+                        + " date_trunc('second', now()), 'all', 'ticks', false, 2, '1', false, date_trunc('second',"
+                        + " now())"
                         + " + interval '1 second' from generate_series(1, " + SCHEDULES + ") n");
                 for (int kill = 0; kill < kills; kill++) {
                     TimeUnit.MILLISECONDS.sleep(random.nextLong(LONGEST_LIFE_MS));

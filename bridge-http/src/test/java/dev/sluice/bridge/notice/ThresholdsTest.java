@@ -41,7 +41,8 @@ class ThresholdsTest {
     void empty() {
         postgres.execute(
                 "delete from sluice.notices; delete from sluice.notice_checks; delete from sluice.dead_letters;"
-                        + " delete from sluice.segments; delete from sluice.cursors; delete from sluice.consumer_groups;"
+                        + " delete from sluice.segments; delete from sluice.cursors; delete from"
+                        + " sluice.consumer_groups;"
                         + " delete from sluice.partitions; delete from sluice.queues;"
                         + " insert into sluice.queues (name) values ('orders'), ('mail')");
     }
@@ -119,7 +120,8 @@ class ThresholdsTest {
                 + " transaction_ids, payloads, payload_bytes) select id, 1, 1, array[gen_random_uuid()], array['t'],"
                 + " array['{}'], 2 from sluice.partitions; insert into sluice.consumer_groups (queue_id, name,"
                 + " subscription_mode) select id, 'billing', 'all' from sluice.queues where name = 'orders';"
-                + " insert into sluice.cursors (group_id, partition_id, lane, position, available_at) select g.id, p.id,"
+                + " insert into sluice.cursors (group_id, partition_id, lane, position, available_at) select"
+                + " g.id, p.id,"
                 + " 2, 0, now() from sluice.consumer_groups g, sluice.partitions p");
         Thresholds bridge = bridge(CONFIG);
         oldest("9 minutes");

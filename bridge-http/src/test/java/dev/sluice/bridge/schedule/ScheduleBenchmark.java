@@ -22,7 +22,8 @@ final class ScheduleBenchmark {
             try (TestPostgres postgres = TestPostgres.withSchema();
                     ScheduleService service = service(postgres)) {
                 postgres.execute("insert into sluice.schedules (name, kind, expression, zone, starts_at, missed, queue,"
-                        + " is_work, lane, payload, from_file, next_at) select 's' || n, 'every', 'PT24H', 'UTC', now(),"
+                        + " is_work, lane, payload, from_file, next_at) select 's' || n, 'every', 'PT24H', 'UTC',"
+                        + " now(),"
                         + " 'all', 'q' || n % 100, false, 2, '1', false, now() + interval '3 seconds' + (n % " + spread
                         + ") * interval '1 second' from generate_series(1, " + number + ") n");
                 postgres.execute("analyze sluice.schedules");
@@ -30,13 +31,16 @@ final class ScheduleBenchmark {
                 while (service.counts().fired() < number) {
                     TimeUnit.MILLISECONDS.sleep(100);
                 }
-                System.out.println(
-                        number + " schedules over " + spread + " s: "
-                                + postgres.query(
-                                        "select 'late, seconds: p50 ' || round(percentile_cont(0.5) within group (order by"
-                                                + " late)::numeric, 3) || ', p99 ' || round(percentile_cont(0.99) within group (order by"
-                                                + " late)::numeric, 3) || ', longest ' || round(max(late)::numeric, 3) from (select"
-                                                + " extract(epoch from last_fired_at - last_tick) as late from sluice.schedules) s"));
+                System.out.println(number + " schedules over " + spread + " s: "
+                        + postgres.query(
+                                "select 'late, seconds: p50 ' || round(percentile_cont(0.5) within group (order"
+                                        + " by"
+                                        + " late)::numeric, 3) || ', p99 ' || round(percentile_cont(0.99) within group (order"
+                                        + " by"
+                                        + " late)::numeric, 3) || ', longest ' || round(max(late)::numeric, 3) from"
+                                        + " (select"
+                                        + " extract(epoch from last_fired_at - last_tick) as late from sluice.schedules)"
+                                        + " s"));
             }
         }
     }

@@ -82,7 +82,8 @@ abstract class StreamFixture {
     void expireLeases() {
         fixture.postgres.execute( // In the order in which the workers lock them.
                 "with held as (select ctid from sluice.cursors where lease_id is not null"
-                        + " order by group_id, partition_id for update) update sluice.cursors c set available_at = now() -"
+                        + " order by group_id, partition_id for update) update sluice.cursors c set available_at ="
+                        + " now() -"
                         + " interval '1 second' from held where c.ctid = held.ctid");
     }
 }

@@ -15,7 +15,8 @@ final class AttemptLog implements Attempts {
     @Override
     public void ended(Work work, WorkId id, int number, Attempt attempt, Verdict verdict) {
         log.debug(
-                "An attempt of a webhook ended type={} id={} attempt={} url={} status={} took_ms={} verdict={} reason={}",
+                "An attempt of a webhook ended type={} id={} attempt={} url={} status={} took_ms={}"
+                        + " verdict={} reason={}",
                 work.type(),
                 id,
                 number,

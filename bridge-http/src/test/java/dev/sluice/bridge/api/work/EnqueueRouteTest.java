@@ -222,7 +222,8 @@ class EnqueueRouteTest extends WorkFixture {
                         + "|a debounce key or a conflation key must have no runAt",
                 "{\"type\":\"a\",\"conflate\":\"c\",\"debounce\":{\"key\":\"d\",\"quiet\":\"PT1S\",\"longest\":"
                         + "\"PT1S\"}}|debounce and conflate exclude each other",
-                "{\"type\":\"a\",\"replyTo\":\"ftp://a/\"}|replyTo must be the name of a queue, or an http or https URL",
+                "{\"type\":\"a\",\"replyTo\":\"ftp://a/\"}|replyTo must be the name of a queue, or an http"
+                        + " or https URL",
                 "{\"type\":\"a\",\"failTo\":1}|failTo must be a string",
                 "{\"type\":\"a\",\"metadata\":[]}|metadata must be an object of strings",
                 "{\"type\":\"a\",\"metadata\":{\"a\":1}}|metadata must be an object of strings",
