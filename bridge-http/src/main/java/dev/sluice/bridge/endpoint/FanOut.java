@@ -96,7 +96,7 @@ final class FanOut implements AutoCloseable {
     }
 
     /**
-     * Copies what is there for endpoints, once.
+     * Takes the messages that endpoints have not got, and copies them once.
      *
      * @param active the active endpoints, by their groups
      * @return whether something was taken, so that there may be more

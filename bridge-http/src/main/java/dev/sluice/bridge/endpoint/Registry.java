@@ -62,7 +62,7 @@ public final class Registry {
         this.changed = changed;
     }
 
-    /** Something cannot be done now, because of what is there. */
+    /** The registry refuses a request because of a limit, or of how the endpoint is stored. */
     public static final class ConflictException extends Exception {
         private static final long serialVersionUID = 1L;
 
@@ -213,7 +213,7 @@ public final class Registry {
     /**
      * Changes an endpoint.
      *
-     * @param change gets what is there
+     * @param change gets the endpoint as it is stored
      * @return empty: there is no such endpoint
      * @throws ConflictException if its headers cannot be decrypted and are not replaced
      */

@@ -57,7 +57,7 @@ final class TailPosition {
         }
     }
 
-    /** Begins at the end: what is there now counts as read. */
+    /** Begins at the end: a subscriber gets no message that the queue has now. */
     void begin(Heads heads) {
         for (Head head : heads.partitions()) {
             read(head.partition().id(), head.partition().head(), micros(head.lastPushAt()));

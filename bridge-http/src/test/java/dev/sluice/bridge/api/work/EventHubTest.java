@@ -42,7 +42,7 @@ class EventHubTest {
         return (Response) Proxy.newProxyInstance(
                 Response.class.getClassLoader(), new Class<?>[] {Response.class}, (proxy, method, arguments) -> {
                     if (!method.getName().equals("write")) {
-                        throw new UnsupportedOperationException(method.toString());
+                        throw new AssertionError("A stream only writes to its response, but called " + method);
                     }
                     mayWrite.acquire();
                     written.add(StandardCharsets.UTF_8
